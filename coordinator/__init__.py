@@ -1,0 +1,1 @@
+"""Coordinator: teams of LLM agents as bounded, accountable workflows."""

@@ -1,0 +1,112 @@
+"""What models read and write: messages made of parts, and where each part came from."""
+
+from enum import StrEnum
+from typing import Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
+
+from coordinator.domain.value import value
+
+OriginKind = Literal["task", "tool", "document", "model", "memory", "instructions"]
+Role = Literal["system", "user", "assistant", "tool"]
+Labels = frozenset[str]
+NO_LABELS: Labels = frozenset()
+
+
+@value
+class Origin:
+    """Where a piece of content came from; content from tools and documents is data, never orders."""
+
+    kind: OriginKind
+    name: str = ""
+
+
+TASK = Origin("task")
+INSTRUCTIONS = Origin("instructions")
+MODEL = Origin("model")
+
+
+@value
+class Text:
+    """Plain text in a message."""
+
+    text: str
+    origin: Origin = TASK
+
+
+@value
+class ToolUse:
+    """A model's wish to call a tool; *arguments* is JSON text, exactly as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+    origin: Origin = MODEL
+
+
+@value
+class ToolResult:
+    """What a tool call gave back, as JSON text: {"status": "ok|error|degraded|rejected", ...}."""
+
+    id: str
+    name: str
+    text: str
+    origin: Origin
+    labels: Labels = NO_LABELS
+
+
+Part = Text | ToolUse | ToolResult
+
+
+@value
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    parts: tuple[Part, ...]
+
+    @property
+    def text(self) -> str:
+        """All plain text of the message, joined by newlines."""
+        return "\n".join(part.text for part in self.parts if isinstance(part, Text))
+
+
+class StopReason(StrEnum):
+    """Why a model stopped writing."""
+
+    END = "end"
+    TOOL_USE = "tool_use"
+    MAX_TOKENS = "max_tokens"
+    REFUSAL = "refusal"
+
+
+class Passage(BaseModel):
+    """A piece of a source, as a tool found it; what replies cite.
+
+    Subclass it for records with fields of their own: an order is a passage whose source is `orders/1042`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str = Field(description="The words of the source, verbatim.")
+    source: str = Field(description="The name by which the source is cited.")
+    line: int | None = Field(default=None, description="The line at which the text begins, counted from 1.")
+
+
+class Citation(BaseModel):
+    """One place in a source that supports what is said."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str = Field(description="The source that is cited, as its passage names it.")
+    line: int | None = Field(default=None, description="The line of the cited passage.")
+    quote: str = Field(default="", description="The words quoted from the passage, verbatim.")
+
+
+def json_bytes(text: str) -> int:
+    """Return how many bytes *text* has as a JSON string, a bound on its tokens for byte-level tokenizers."""
+    try:
+        return len(orjson.dumps(text))
+    except orjson.JSONEncodeError:  # lone surrogates, which JSON can only escape
+        return 6 * len(text) + 2

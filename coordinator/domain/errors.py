@@ -1,0 +1,122 @@
+"""The four ways a call can go wrong, and what each carries."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from coordinator.domain.money import Usage
+
+
+class Reached(StrEnum):
+    """Whether a request arrived at the outside system before it failed."""
+
+    NO = "no"
+    MAYBE = "maybe"
+    YES = "yes"
+
+
+class CoordinatorError(Exception):
+    """Root of all errors of this library.
+
+    Args:
+        message: what happened and where, in one line.
+        code: a stable, documented word for programs.
+        hint: how to fix it, in one line; empty when nothing can be said.
+        details: machine-readable facts, such as the fields that are wrong.
+    """
+
+    default_code: ClassVar[str] = "error"
+
+    def __init__(
+        self, message: str, *, code: str = "", hint: str = "", details: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.default_code
+        self.hint = hint
+        self.details: dict[str, Any] = dict(details or {})
+
+    def __str__(self) -> str:
+        return f"{self.message}. {self.hint}" if self.hint else self.message
+
+
+class Invalid(CoordinatorError):
+    """The caller, the model or the configuration is wrong; nothing was touched."""
+
+    default_code = "invalid"
+
+
+class Refused(CoordinatorError):
+    """A policy said no before anything was touched.
+
+    Args:
+        retry_after: seconds after which asking again may succeed; None when it will not.
+        passing: the refusal concerns this tier or model now (an open breaker, a full gate, a deadline out of reach),
+            so that another tier or model may be tried; money, rights, loops and depth refuse for good.
+    """
+
+    default_code = "refused"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "",
+        hint: str = "",
+        details: Mapping[str, Any] | None = None,
+        retry_after: float | None = None,
+        passing: bool = False,
+    ) -> None:
+        super().__init__(message, code=code, hint=hint, details=details)
+        self.retry_after = retry_after
+        self.passing = passing
+
+
+class Throttle(StrEnum):
+    """Why an outside system turned a request away without working on it."""
+
+    THROTTLED = "throttled"
+    DENIED = "denied"
+
+
+class Fault(CoordinatorError):
+    """The outside failed.
+
+    Args:
+        reached: whether the request arrived.
+        transient: whether the same request may succeed later.
+        retry_after: seconds the outside asked us to wait.
+        turned_away: set when the outside refused to work on the request: throttled (429, 529) or denied (401, 403,
+            quota, no such model).
+        usage: what the outside reported as used before it failed; None when it reported nothing.
+        began: whether it may have begun to work; False means that nothing can have been billed.
+    """
+
+    default_code = "fault"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reached: Reached,
+        transient: bool = True,
+        code: str = "",
+        hint: str = "",
+        retry_after: float | None = None,
+        turned_away: Throttle | None = None,
+        usage: Usage | None = None,
+        began: bool = True,
+    ) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.reached = reached
+        self.transient = transient
+        self.retry_after = retry_after
+        self.turned_away = turned_away
+        self.usage = usage
+        self.began = began
+
+
+class UnknownOutcome(CoordinatorError):
+    """An effect was sent and its reply lost; only a person can tell what happened."""
+
+    default_code = "unknown_outcome"

@@ -1,0 +1,140 @@
+"""What is asked of a model and what it answers, independent of any provider."""
+
+from collections.abc import Mapping
+from dataclasses import field
+from hashlib import blake2b
+from typing import Any, Protocol
+
+import orjson
+
+from coordinator.domain.content import Message, StopReason, Text, ToolResult, ToolUse, json_bytes
+from coordinator.domain.money import TOKENS_PER_MESSAGE, Usage
+from coordinator.domain.value import value
+
+Schema = Mapping[str, Any]
+
+
+@value
+class ToolSpec:
+    """A tool as a model is offered it; the description ends with the effect ("Only reads.")."""
+
+    name: str
+    description: str
+    schema: Schema
+    size: int = 0
+    """Bytes of the three above as JSON."""
+
+    @staticmethod
+    def of(name: str, description: str, schema: Schema) -> "ToolSpec":
+        """Build a spec and measure it, once per tool."""
+        return ToolSpec(name, description, schema, len(orjson.dumps([name, description, schema])))
+
+
+@value
+class OutputSpec:
+    """The JSON Schema that a typed answer must satisfy."""
+
+    name: str
+    schema: Schema
+    size: int = 0
+    """Bytes of the two above as JSON."""
+
+    @staticmethod
+    def of(name: str, schema: Schema) -> "OutputSpec":
+        """Build a spec and measure it, once per output type."""
+        return OutputSpec(name, schema, len(orjson.dumps([name, schema])))
+
+
+@value
+class ModelRequest:
+    """One logical request to a model: before a route is chosen, a limit clamps it or a cache answers it.
+
+    *model* is a model class ("small", "large") or a model by name ("offline"); *max_output_tokens* bounds the reply.
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...] = ()
+    output: OutputSpec | None = None
+    model: str = "small"
+    max_output_tokens: int = 1024
+    _size: int = field(default=-1, init=False, repr=False, compare=False)
+    _digest: str = field(default="", init=False, repr=False, compare=False)
+
+    @property
+    def size(self) -> int:
+        """Upper bound on the input tokens: bytes of everything sent, plus a fixed overhead per message."""
+        if self._size < 0:
+            size = sum(map(_message_size, self.messages))
+            size += sum(tool.size for tool in self.tools)
+            size += self.output.size if self.output else 0
+            object.__setattr__(self, "_size", size)
+        return self._size
+
+    @property
+    def digest(self) -> str:
+        """Name of the request by content; equal requests have equal digests, whatever the order of keys."""
+        if not self._digest:
+            whole: list[Any] = [self.model, [[m.role, [_plain(p) for p in m.parts]] for m in self.messages]]
+            whole.append([[t.name, t.description, t.schema] for t in self.tools])
+            whole.append([self.output.name, self.output.schema] if self.output else None)
+            whole.append(self.max_output_tokens)
+            text = orjson.dumps(whole, option=orjson.OPT_SORT_KEYS)
+            object.__setattr__(self, "_digest", blake2b(text, digest_size=16).hexdigest())
+        return self._digest
+
+
+@value
+class ModelReply:
+    """What a model answered: text (JSON when an output schema was asked for), or wishes to call tools."""
+
+    text: str
+    tool_uses: tuple[ToolUse, ...]
+    stop: StopReason
+    usage: Usage
+    model: str
+    """The model that answered, as `provider:name`."""
+    request_id: str = ""
+    cost: int = 0
+    """What the call cost, in micro-dollars; set by the Budget policy."""
+
+
+@value
+class Target:
+    """One model at one provider; gates and breakers are kept per target."""
+
+    provider: str
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.provider}:{self.model}"
+
+
+class Model(Protocol):
+    """A provider's adapter: answers one request for one of its models.
+
+    Raises:
+        Invalid: the request is wrong (HTTP 400).
+        Fault: the provider failed or could not be reached.
+    """
+
+    async def __call__(self, model: str, request: ModelRequest, /) -> ModelReply: ...
+
+
+def _plain(part: Text | ToolUse | ToolResult) -> list[str]:
+    if isinstance(part, Text):
+        return ["text", part.text.encode("utf-8", "replace").decode()]
+    if isinstance(part, ToolUse):
+        return ["use", part.id, part.name, part.arguments]
+    return ["result", part.id, part.name, part.text]
+
+
+def _message_size(message: Message) -> int:
+    size = TOKENS_PER_MESSAGE
+    for part in message.parts:
+        if isinstance(part, Text):
+            size += json_bytes(part.text)
+        elif isinstance(part, ToolUse):
+            size += len(part.id) + len(part.name) + json_bytes(part.arguments)
+        else:
+            size += len(part.id) + len(part.name) + json_bytes(part.text)
+    return size

@@ -1,0 +1,126 @@
+"""What the house needs from outside itself or keeps between calls, as protocols: clock, threads, and the holders.
+
+Holders keep the mutable state that runs share. They are built in `app.py`, each tells its state with `snapshot()`, and
+policies know them only by these protocols.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from coordinator.domain.value import value
+
+T = TypeVar("T")
+
+Stamp = Callable[[], float]
+"""The injected wall clock: UTC seconds since the epoch. Durations use the event loop's own clock instead."""
+
+NewId = Callable[[], str]
+"""The injected source of run ids."""
+
+Chance = Callable[[], float]
+"""The injected randomness: a number from 0 up to but excluding 1."""
+
+
+class Offload(Protocol):
+    """Runs blocking work where it cannot stop the event loop."""
+
+    async def __call__(self, work: Callable[..., T], /, *args: Any) -> T: ...
+
+
+@value
+class Account:
+    """One account that a call touches. *ceiling* in micro-dollars."""
+
+    name: str
+    """Such as `global/2026-11-20`, `tenant-day/acme/2026-11-20` or `run/r-1`."""
+    ceiling: int
+
+
+class Reservation(Protocol):
+    """Money held on several accounts; exactly one of `settle` or `release` ends it."""
+
+    @property
+    def amount(self) -> int:
+        """Micro-dollars held on every account."""
+
+    def settle(self, actual: int, *, uncertain: bool = False) -> None:
+        """Book *actual* micro-dollars in place of the amount held; what exceeds the amount is overrun."""
+
+    def release(self) -> None:
+        """Give everything back."""
+
+
+class Ledger(Protocol):
+    """The accounts of money."""
+
+    def reserve(self, accounts: Sequence[Account], amount: int, minimum: int | None = None) -> Reservation:
+        """Hold *amount* micro-dollars on every one of *accounts*, or on none.
+
+        Args:
+            accounts: touched by the call, opened at zero when they are new.
+            amount: the worst case of the call.
+            minimum: the least with which the call makes sense; the amount itself when None.
+
+        Raises:
+            Refused: `budget_exhausted` when settled + minimum exceeds a ceiling; `budget_held` with `retry_after` when it
+                fits once others settle.
+        """
+
+    def close(self, account: str) -> None:
+        """Forget an account that nothing will touch again, such as a finished run's.
+
+        Raises:
+            RuntimeError: the account still has open reservations.
+        """
+
+
+class Permit(Protocol):
+    """A place taken in a gate."""
+
+    def refund(self) -> None:
+        """Give requests and tokens back: nothing was sent."""
+
+    def correct(self, tokens: int) -> None:
+        """Replace the estimate by the *tokens* that were really used."""
+
+
+class Gate(Protocol):
+    """A fair limit on the rate of requests and tokens."""
+
+    async def take(self, tokens: int, deadline: float) -> Permit:
+        """Wait for a place, first in, first out.
+
+        Args:
+            tokens: estimate of what the call will use.
+            deadline: loop time by which the place is needed.
+
+        Raises:
+            Refused: `gate_full` or `deadline_out_of_reach`, both in passing and with `retry_after`.
+        """
+
+    def pause(self, seconds: float) -> None:
+        """Admit nobody for *seconds*: the provider asked for it."""
+
+
+class Trial(Protocol):
+    """Leave to call something through its breaker; exactly one method ends it."""
+
+    def succeeded(self) -> None:
+        """The call went well."""
+
+    def failed(self, error: Exception) -> None:
+        """The call failed in a way that counts."""
+
+    def returned(self) -> None:
+        """The call said nothing about health: cancelled, refused or invalid."""
+
+
+class Breaker(Protocol):
+    """A switch that stops calls to what is down: closed, open, or probing with one call."""
+
+    def admit(self) -> Trial:
+        """Let a call through.
+
+        Raises:
+            Refused: `breaker_open`, in passing, with `retry_after`.
+        """

@@ -1,0 +1,137 @@
+"""On whose behalf a call is made, what it may do, and the run it belongs to."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from coordinator.domain.content import Passage
+from coordinator.domain.events import Event, Kind, Observer
+from coordinator.domain.result import Issue
+from coordinator.domain.value import value
+
+S = TypeVar("S")
+
+
+@value
+class TenantContext:
+    """Who pays and what may be seen; travels in every call. *surface* names a set of limits."""
+
+    tenant: str = "default"
+    user: str | None = None
+    session: str | None = None
+    surface: str = "default"
+
+
+@value
+class Rights:
+    """Which tools and members may be used, by name; a delegation only ever narrows them."""
+
+    tools: frozenset[str] = frozenset()
+    members: frozenset[str] = frozenset()
+
+    def narrow(self, tools: frozenset[str], members: frozenset[str]) -> "Rights":
+        """Return the rights that are both held here and declared there."""
+        return Rights(self.tools & tools, self.members & members)
+
+
+@value
+class RunLimits:
+    """The bounds of one run. Money in micro-dollars; times are seconds."""
+
+    ceiling: int
+    deadline_s: float = math.inf
+    soft_deadline_s: float = math.inf
+    depth: int = 3
+    delegations: int = 24
+    tool_calls_per_turn: int = 8
+    plan_steps: int = 12
+
+
+class RunState:
+    """What one run knows about itself; born and dropped with the run, and shared by all its calls.
+
+    Args:
+        run_id: the run's name, injected.
+        tenant: who pays.
+        limits: the run's bounds.
+        stamp: the injected clock, UTC seconds.
+        observers: are told every event.
+        resources: what the team's factory opened, for tools.
+    """
+
+    __slots__ = (
+        "_observers", "_own", "_seq", "_stamp", "cost", "deadline", "issues", "limits", "model", "passages",
+        "resources", "run_id", "soft_deadline", "steps", "tenant", "turns",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        run_id: str,
+        tenant: TenantContext,
+        limits: RunLimits,
+        stamp: Callable[[], float],
+        observers: tuple[Observer, ...] = (),
+        resources: Any = None,
+    ) -> None:
+        self.run_id = run_id
+        self.tenant = tenant
+        self.limits = limits
+        self.resources = resources
+        self.deadline = math.inf
+        """Loop time at which the run must be over; set when it is admitted."""
+        self.soft_deadline = math.inf
+        """Loop time after which no new delegation starts."""
+        self.cost = 0
+        """Micro-dollars settled so far."""
+        self.turns = 0
+        """Model calls so far."""
+        self.steps = 0
+        """Model calls, tool calls and delegations so far."""
+        self.model = ""
+        """The last model that answered, as `provider:name`."""
+        self.issues: list[Issue] = []
+        self.passages: dict[str, list[Passage]] = {}
+        """What the run's tools retrieved, by source."""
+        self._stamp = stamp
+        self._observers = observers
+        self._seq = 0
+        self._own: dict[object, Any] = {}
+
+    def own(self, owner: object, factory: Callable[[], S]) -> S:
+        """Return the one instance of *owner*'s state in this run, made by *factory* on first use."""
+        state = self._own.get(owner)
+        if state is None:
+            state = self._own[owner] = factory()
+        return state
+
+    def emit(self, kind: Kind, agent: str, step: str, data: Mapping[str, Any]) -> None:
+        """Tell every observer what happened."""
+        self._seq += 1
+        if self._observers:
+            event = Event(self.run_id, self._seq, self._stamp(), kind, self.tenant.tenant, agent, step, data)
+            for observer in self._observers:
+                observer(event)
+
+    def note(self, issue: Issue, agent: str = "", step: str = "") -> None:
+        """Record *issue* once: something the run could not do, or a person should know."""
+        if issue not in self.issues:
+            self.issues.append(issue)
+            self.emit(Kind.ISSUE, agent, step, {"code": issue.code, "message": issue.message})
+
+
+@value
+class Scope:
+    """The place of an agent in a run: its name, its path, its ancestors and its rights."""
+
+    run: RunState
+    agent: str
+    path: str
+    """Structural: the step id of the delegation that started the agent; `run` for the manager."""
+    ancestors: tuple[str, ...] = ()
+    """Roles from the manager down to and including this agent."""
+    rights: Rights = Rights()
+
+    @property
+    def tenant(self) -> TenantContext:
+        """Who pays."""
+        return self.run.tenant

@@ -1,0 +1,1 @@
+"""THE place: the four onions, outermost layer first. `tests/test_pipelines.py` states these orders by name."""
