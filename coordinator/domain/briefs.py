@@ -1,7 +1,7 @@
 """What agents hand one another: briefs, plans and reports."""
 
 from dataclasses import field
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -69,8 +69,8 @@ class Report(Generic[T]):
         Raises:
             CoordinatorError: the failure of the agent, when it failed.
         """
-        if self.status == "failed" or self.output is None:
+        if self.status == "failed":
             raise self.error or Fault(
                 f"agent {self.agent} failed: {self.message}", reached=Reached.YES, transient=False, code=self.code
             )
-        return self.output
+        return cast(T, self.output)

@@ -53,6 +53,7 @@ class Refused(CoordinatorError):
         retry_after: seconds after which asking again may succeed; None when it will not.
         passing: the refusal concerns this tier or model now (an open breaker, a full gate, a deadline out of reach),
             so that another tier or model may be tried; money, rights, loops and depth refuse for good.
+        ends_agent: the agent that made the call must stop, because nothing it may still do would be allowed.
     """
 
     default_code = "refused"
@@ -66,10 +67,12 @@ class Refused(CoordinatorError):
         details: Mapping[str, Any] | None = None,
         retry_after: float | None = None,
         passing: bool = False,
+        ends_agent: bool = False,
     ) -> None:
         super().__init__(message, code=code, hint=hint, details=details)
         self.retry_after = retry_after
         self.passing = passing
+        self.ends_agent = ends_agent
 
 
 class Throttle(StrEnum):

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     RETRY = "retry"
     FALLBACK = "fallback"
     ISSUE = "issue"
+    CRASH = "crash"
     BREAKER = "breaker"
     BUDGET_ALERT = "budget.alert"
 

@@ -117,6 +117,13 @@ def permits(whom: Whom, effect: Effect, *, keyed: bool, late: bool = False) -> b
             return False
 
 
+def follows(error: BaseException, effect: Effect, *, keyed: bool, remaining: float) -> bool:
+    """Say whether the next tier or model may be tried after *error*, with *remaining* seconds until the deadline."""
+    retry_after = error.retry_after if isinstance(error, Fault) else None
+    late = retry_after is not None and retry_after > remaining
+    return permits(consequence(error).following, effect, keyed=keyed, late=late)
+
+
 def _of_fault(fault: Fault) -> Outcome:
     if fault.turned_away is Throttle.THROTTLED:
         return Outcome.THROTTLED

@@ -7,6 +7,7 @@ policies know them only by these protocols.
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
+from coordinator.domain.money import Usage
 from coordinator.domain.value import value
 
 T = TypeVar("T")
@@ -62,8 +63,8 @@ class Ledger(Protocol):
             minimum: the least with which the call makes sense; the amount itself when None.
 
         Raises:
-            Refused: `budget_exhausted` when settled + minimum exceeds a ceiling; `budget_held` with `retry_after` when it
-                fits once others settle.
+            Refused: `budget_exhausted` when settled + minimum exceeds a ceiling; `budget_held` with `retry_after` when
+                it fits once others settle.
         """
 
     def close(self, account: str) -> None:
@@ -86,6 +87,9 @@ class Permit(Protocol):
 
 class Gate(Protocol):
     """A fair limit on the rate of requests and tokens."""
+
+    def try_take(self, tokens: int) -> Permit | None:
+        """Take a place at once, or return None when there is none or others wait for one."""
 
     async def take(self, tokens: int, deadline: float) -> Permit:
         """Wait for a place, first in, first out.
@@ -115,8 +119,39 @@ class Trial(Protocol):
         """The call said nothing about health: cancelled, refused or invalid."""
 
 
+class Gates(Protocol):
+    """The gates of a process, one per dependency."""
+
+    def of(self, dependency: str) -> Gate:
+        """Return the gate of *dependency*, opened on first use."""
+
+
+class Estimates(Protocol):
+    """What calls usually use, learned per dependency; rates go by it, money never does."""
+
+    def expect(self, dependency: str, size: int, most_output: int) -> int:
+        """Return how many tokens a request of *size* bytes with at most *most_output* tokens of reply will use."""
+
+    def learn(self, dependency: str, size: int, usage: Usage) -> None:
+        """Remember that a request of *size* bytes had this *usage*."""
+
+
+class RetryBudget(Protocol):
+    """Bounds how much retries may add to what a dependency is asked anyway."""
+
+    def request(self, dependency: str) -> None:
+        """Count a call that is about to be made for the first time."""
+
+    def retry(self, dependency: str) -> bool:
+        """Take one retry out of the budget; False when it is spent."""
+
+
 class Breaker(Protocol):
     """A switch that stops calls to what is down: closed, open, or probing with one call."""
+
+    @property
+    def state(self) -> str:
+        """Return `closed`, `open` or `half-open`."""
 
     def admit(self) -> Trial:
         """Let a call through.
@@ -124,3 +159,10 @@ class Breaker(Protocol):
         Raises:
             Refused: `breaker_open`, in passing, with `retry_after`.
         """
+
+
+class Breakers(Protocol):
+    """The breakers of a process, one per dependency."""
+
+    def of(self, dependency: str) -> Breaker:
+        """Return the breaker of *dependency*, made on first use."""

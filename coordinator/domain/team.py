@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_type_hints
 
 from coordinator.domain.briefs import Brief
 from coordinator.domain.context import AgentContext
@@ -42,6 +42,9 @@ class Agent(Generic[R]):
         self.max_output_tokens = max_output_tokens
         self.parallel = parallel
         self.timeout = timeout
+        annotation = get_type_hints(work).get("return")
+        self.report: type | None = annotation if isinstance(annotation, type) else None
+        """The class that every report must be an instance of; None when the annotation is no class."""
         self.declares = Rights(
             frozenset(tool.name for tool in tools), frozenset(member.name for member in delegates)
         )  # fmt: skip

@@ -1,9 +1,9 @@
 """A tool: a function that agents may call, and the contract that says how."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Generic, Protocol, TypeVar, get_type_hints
+from typing import Any, Generic, Protocol, TypeVar, get_type_hints, overload
 
 import docstring_parser
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
@@ -121,6 +121,15 @@ class Tier:
         self.takes_context = "ctx" in inspect.signature(function).parameters
 
 
+class ToolDecorator(Protocol):
+    """Makes a tool of a function; what an async function returns is what is awaited."""
+
+    @overload
+    def __call__(self, function: Callable[..., Coroutine[Any, Any, R]], /) -> Tool[R]: ...
+    @overload
+    def __call__(self, function: Callable[..., R], /) -> Tool[R]: ...
+
+
 def tool(
     *,
     effect: Effect = Effect.READ,
@@ -130,7 +139,7 @@ def tool(
     errors: Mapping[type[Exception], str] | None = None,
     keyed: bool = False,
     fallbacks: Sequence[Callable[..., Any]] = (),
-) -> Callable[[Callable[..., Awaitable[R] | R]], Tool[R]]:
+) -> ToolDecorator:
     """Make a function a tool.
 
     Its annotated parameters become the argument schema and its return annotation the output schema; descriptions come
@@ -149,7 +158,7 @@ def tool(
         Invalid: a parameter or the result has no annotation, or a fallback takes other parameters.
     """
 
-    def decorate(function: Callable[..., Awaitable[R] | R]) -> Tool[R]:
+    def decorate(function: Callable[..., Any]) -> Tool[Any]:
         tiers = (function, *fallbacks)
         for other in fallbacks:
             if _names(other) != _names(function):

@@ -1,0 +1,45 @@
+# Everything starts from a bare machine: Python 3.11 with its venv module, and make. `make help` lists the targets.
+# `make PYTHON=/path/to/python` chooses the Python.
+
+SHELL := /bin/sh
+BIN := .venv/bin
+BENCHMARKS := import_time cli_time team_run files_index offline_quality
+
+# What the caller's shell sets for its own Python must not change ours.
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONOPTIMIZE VIRTUAL_ENV CONDA_PREFIX
+
+.DEFAULT_GOAL := help
+.PHONY: help venv run test lint types imports bench schema clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+venv: ## set up .venv (every target below does)
+	@.ci/venv $(PYTHON)
+
+run: venv ## answer one support ticket, offline
+	@$(BIN)/coordinator run scenarios/support_ticket.yaml
+
+# Values are frozen for the type checker always; in tests they are frozen for real.
+test: venv ## run all tests
+	@COORDINATOR_FROZEN_VALUES=1 $(BIN)/python -m pytest
+
+lint: venv ## ruff: rules and format
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+types: venv ## mypy --strict
+	@$(BIN)/mypy
+
+imports: venv ## who may import whom
+	@$(BIN)/lint-imports
+
+bench: venv ## print the figures that the project promises
+	@for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+schema: venv ## print the JSON Schema of scenario files
+	@$(BIN)/coordinator schema
+
+clean: ## remove .venv, caches and builds
+	@rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

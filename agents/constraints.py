@@ -1,0 +1,16 @@
+"""What this team never does, whatever a model says."""
+
+import re
+
+# Whoever mentions lawyers or courts is talking about a dispute, and a dispute is answered by a person.
+LEGAL = re.compile(
+    r"\b(lawyers?|attorneys?|solicitors?|legal (?:action|steps|proceedings)|lawsuits?|su(?:e|ing) (?:you|your)|see you in court"
+    r"|take (?:you|this) to court|small claims|trading standards|ombudsman|press charges|police report)\b",
+    re.IGNORECASE,
+)
+
+
+def must_escalate(request: str) -> str:
+    """Return why a person must take *request*; empty when the team may."""
+    found = LEGAL.search(request)
+    return f"the request speaks of legal matters ({found[0]!r}), which always go to a person" if found else ""

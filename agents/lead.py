@@ -1,0 +1,196 @@
+"""How a lead gets from a request to a reply: plan, delegate, verify, finalize, and a way out of each."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from coordinator import AgentContext, Brief, Citation, Fault, Issue, Material, Plan, PlanStep, Refused, Reply, Report
+
+from agents.prompts import prompt
+from agents.reports import Confidence, Course, Decision, Draft, Findings, Judgement, Verdict
+
+REJECTIONS = 2
+"""Rejected drafts after which the best one goes out, flagged."""
+
+
+@dataclass
+class Work:
+    """What the members have handed in so far."""
+
+    gatherer: str
+    findings: list[Findings] = field(default_factory=list)
+    draft: Draft | None = None
+    verdict: Verdict | None = None
+    failed: list[Report[Any]] = field(default_factory=list)
+
+    def add(self, reports: Iterable[Report[Any]]) -> None:
+        """Take in *reports* by what they are, whoever wrote them."""
+        for report in reports:
+            match report.output:
+                case Findings():
+                    self.findings.append(report.output)
+                case Draft():
+                    self.draft = report.output
+                case Verdict():
+                    self.verdict = report.output
+                case _:
+                    self.failed.append(report)
+
+    @property
+    def facts(self) -> bool:
+        """Whether anything was found."""
+        return any(found.facts for found in self.findings)
+
+    @property
+    def gaps(self) -> list[str]:
+        """What was not found, or could not be looked up."""
+        return list(dict.fromkeys(gap for found in self.findings for gap in found.gaps))
+
+    def materials(self, *more: Material) -> list[Material]:
+        """Return the findings, and *more*, as a member is given them."""
+        found = [Material(origin=self.gatherer, content=found.model_dump(mode="json")) for found in self.findings]
+        return [*found, *more]
+
+
+async def lead(brief: Brief, ctx: AgentContext, gatherer: str) -> Reply:
+    """Lead *brief* from plan to reply; *gatherer* is the member who can look things up."""
+    work = Work(gatherer)
+    ctx.enter("plan")
+    plan = await _plan(brief, ctx, gatherer)
+    ctx.enter("delegate", ", ".join(f"{step.id}: {step.member}" for step in plan.steps))
+    await _delegate(brief, ctx, work, plan)
+    if not work.facts:
+        return _nothing(work)
+    ctx.enter("verify")
+    decision = await _decide(brief, ctx, work)
+    if decision.decision is Course.REPLAN:
+        await _replan(brief, ctx, work, decision.reason)
+    elif decision.decision is Course.ESCALATE:
+        return _escalated("manager_escalated", decision.reason or "the results do not answer the request", work)
+    await _until_accepted(brief, ctx, work)
+    ctx.enter("finalize")
+    return _final(work)
+
+
+async def _plan(brief: Brief, ctx: AgentContext, gatherer: str) -> Plan:
+    try:
+        return await ctx.plan(brief, instructions=prompt("manager"))
+    except Fault as fault:
+        # The critical path does not depend on a model that can plan: this order always works.
+        ctx.enter("recover", f"no plan from the model ({fault.code}); the fixed order is used")
+        return Plan(steps=[PlanStep(id="gather", member=gatherer, goal="Find what answers the request.")])
+
+
+async def _delegate(brief: Brief, ctx: AgentContext, work: Work, plan: Plan) -> None:
+    """Carry out the plan, and what a plan may have forgotten: a draft and its review."""
+    reports = await ctx.execute(plan, brief)
+    work.add(reports.values())
+    _stop_if_refused(work, ctx)
+    if work.facts and work.draft is None:
+        await _write(brief, ctx, work)
+    if work.draft is not None and work.verdict is None:
+        await _review(brief, ctx, work)
+
+
+async def _write(brief: Brief, ctx: AgentContext, work: Work, *more: Material) -> None:
+    goal = "Write the answer from the findings."
+    report = await ctx.delegate("writer", Brief(request=brief.request, goal=goal, materials=work.materials(*more)))
+    work.add([report])
+    _stop_if_refused(work, ctx)
+
+
+async def _review(brief: Brief, ctx: AgentContext, work: Work) -> None:
+    if work.draft is None:
+        return
+    draft = Material(origin="writer", content=work.draft.model_dump(mode="json"))
+    goal = "Review the draft of the answer."
+    work.verdict = None
+    report = await ctx.delegate("reviewer", Brief(request=brief.request, goal=goal, materials=work.materials(draft)))
+    work.add([report])
+    _stop_if_refused(work, ctx)
+
+
+def _stop_if_refused(work: Work, ctx: AgentContext) -> None:
+    """End the run when a ceiling or the deadline ended a member: no other member could do better.
+
+    Raises:
+        Refused: the refusal that ended the member.
+    """
+    for report in work.failed:
+        ctx.flag(report.code, f"{report.agent} could not do its part: {report.message}", report.agent)
+        if isinstance(report.error, Refused) and report.error.ends_agent and report.code != "loop_stopped":
+            raise report.error
+    work.failed.clear()
+
+
+async def _decide(brief: Brief, ctx: AgentContext, work: Work) -> Decision:
+    judged = (
+        () if work.verdict is None else (Material(origin="reviewer", content=work.verdict.model_dump(mode="json")),)
+    )
+    asked = Brief(request=brief.request, goal="Decide how to go on.", materials=work.materials(*judged))
+    try:
+        decision: Decision = await ctx.ask(
+            asked.model_dump_json(exclude_defaults=True), instructions=prompt("manager"), output=Decision
+        )
+    except Fault as fault:
+        ctx.enter("recover", f"no decision from the model ({fault.code}); the evidence decides")
+        return Decision(decision=Course.ACCEPT)
+    return decision
+
+
+async def _replan(brief: Brief, ctx: AgentContext, work: Work, reason: str) -> None:
+    """Look once more for what is missing, with the gaps named; then write and review anew if it helped."""
+    if not work.gaps:
+        return
+    ctx.enter("replan", reason)
+    goal = f"Find what is still missing: {'; '.join(work.gaps)}"
+    known = len(work.findings)
+    work.add([await ctx.delegate(work.gatherer, Brief(request=brief.request, goal=goal, materials=work.materials()))])
+    _stop_if_refused(work, ctx)
+    if any(found.facts for found in work.findings[known:]):
+        await _write(brief, ctx, work)
+        await _review(brief, ctx, work)
+
+
+async def _until_accepted(brief: Brief, ctx: AgentContext, work: Work) -> None:
+    """Have a rejected draft revised, at most until the second rejection, or until revising changes nothing."""
+    for _ in range(REJECTIONS - 1):
+        if work.draft is None or work.verdict is None or work.verdict.decision is Judgement.ACCEPT:
+            return
+        before = work.draft
+        verdict = Material(origin="reviewer", content=work.verdict.model_dump(mode="json"))
+        await _write(brief, ctx, work, Material(origin="writer", content=before.model_dump(mode="json")), verdict)
+        if work.draft == before:
+            return
+        await _review(brief, ctx, work)
+
+
+def _final(work: Work) -> Reply:
+    draft = work.draft
+    if draft is None:
+        return _escalated("no_draft", "nobody could write an answer", work)
+    reasons = [Issue(code="not_found", message=gap) for gap in work.gaps]
+    if any(found.confidence is not Confidence.FOUND for found in work.findings) and not reasons:
+        reasons.append(Issue(code="possibly", message="the sources are related to the request; they may not answer it"))
+    if work.verdict is None:
+        reasons.append(Issue(code="not_reviewed", message="the draft could not be reviewed"))
+    elif work.verdict.decision is not Judgement.ACCEPT:
+        why = "; ".join(work.verdict.reasons) or "no reason given"
+        reasons.append(Issue(code="draft_rejected", message=f"the reviewer did not accept the draft: {why}"))
+    status = "flagged" if reasons else "completed"
+    return Reply(text=draft.text, citations=draft.citations, status=status, reasons=reasons)
+
+
+def _nothing(work: Work) -> Reply:
+    why = "; ".join(work.gaps) or "the sources do not answer the request"
+    return _escalated("nothing_found", why, work)
+
+
+def _escalated(code: str, reason: str, work: Work) -> Reply:
+    """Return the reply that hands over to a person, with the reason and the work so far."""
+    facts = [fact for found in work.findings for fact in found.facts]
+    quotes = "\n".join(f"- {fact.quote} [{number}]" for number, fact in enumerate(facts, start=1))
+    so_far = f"\n\nFound so far:\n{quotes}" if quotes else ""
+    citations = [Citation(source=fact.source, line=fact.line, quote=fact.quote) for fact in facts]
+    text = f"This goes to a person: {reason}.{so_far}"
+    return Reply(text=text, citations=citations, status="escalated", reasons=[Issue(code=code, message=reason)])

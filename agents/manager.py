@@ -1,0 +1,53 @@
+"""The members who lead a team."""
+
+from coordinator import AgentContext, Brief, CoordinatorError, Issue, Reply, agent
+from tools.tickets import record_escalation
+
+from agents.analyst import analyst, researcher
+from agents.constraints import must_escalate
+from agents.lead import lead
+from agents.prompts import prompt
+from agents.reports import Handling, Triage
+from agents.reviewer import reviewer
+from agents.writer import writer
+
+
+@agent(tools=[record_escalation], delegates=[analyst, writer, reviewer])
+async def manager(brief: Brief, ctx: AgentContext) -> Reply:
+    """Leads the support desk: triage, plan, delegate, verify, finalize; what the team must not answer goes to a person."""
+    ctx.enter("triage")
+    reason = must_escalate(brief.request)
+    if reason:
+        return await _hand_over(brief, ctx, _to_a_person("constraint", reason))
+    triage: Triage = await ctx.ask(
+        brief.model_dump_json(exclude_defaults=True), instructions=prompt("manager"), output=Triage
+    )
+    if triage.decision is Handling.ESCALATE:
+        return await _hand_over(brief, ctx, _to_a_person("triage", triage.reason or "the request needs a person"))
+    reply = await lead(brief, ctx, analyst.name)
+    return await _hand_over(brief, ctx, reply) if reply.status == "escalated" else reply
+
+
+@agent(delegates=[researcher, writer, reviewer])
+async def editor(brief: Brief, ctx: AgentContext) -> Reply:
+    """Leads the writing of a brief about a folder of documents: plan, delegate, verify, finalize."""
+    return await lead(brief, ctx, researcher.name)
+
+
+async def _hand_over(brief: Brief, ctx: AgentContext, reply: Reply) -> Reply:
+    """Write the escalation to the desk's database, so that a person finds it."""
+    reason = reply.reasons[0]
+    ctx.enter("escalate", reason.message)
+    try:
+        await ctx.use(
+            record_escalation, {"reason": reason.message, "request": brief.request, "work_so_far": reply.text}
+        )
+    except CoordinatorError as error:
+        ctx.flag("escalation_not_recorded", f"the escalation could not be written down: {error.message}")
+    return reply
+
+
+def _to_a_person(code: str, reason: str) -> Reply:
+    return Reply(
+        text=f"This goes to a person: {reason}.", status="escalated", reasons=[Issue(code=code, message=reason)]
+    )

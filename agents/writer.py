@@ -1,0 +1,12 @@
+"""The member who writes; it has no tools, so it can only use what it is given."""
+
+from coordinator import AgentContext, Brief, agent
+
+from agents.prompts import prompt
+from agents.reports import Draft
+
+
+@agent(max_output_tokens=1500)
+async def writer(brief: Brief, ctx: AgentContext) -> Draft:
+    """Writes the draft of the answer from the findings of others, with citations."""
+    return await ctx.ask(brief.model_dump_json(exclude_defaults=True), instructions=prompt("writer"), output=Draft)

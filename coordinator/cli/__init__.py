@@ -1,0 +1,114 @@
+"""The command line: parse, call, print. One file per command; here are their table and the edge where errors end."""
+
+import gc
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.main import get_command
+
+from coordinator.cli.init import init
+from coordinator.domain.errors import CoordinatorError, Invalid, Refused
+
+COMMANDS: dict[str, Callable[..., int | None]] = {
+    "init": init,
+}
+"""Every command by name. A command returns its exit code; None is 0."""
+
+COMPLETED, INVALID, REFUSED, FAILED, INTERRUPTED, PIPE_CLOSED = 0, 2, 3, 5, 130, 141
+
+
+def main() -> None:
+    """Run the command that the process was started with, and exit with its code."""
+    # A process of ours makes little cyclic garbage; by default the collector would double its work under load.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    sys.exit(execute(sys.argv[1:]))
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; what goes wrong becomes one line on standard error.
+
+    Args:
+        arguments: the words after `coordinator`.
+
+    Returns:
+        The code of the command, or 2 for wrong usage and invalid input, 3 for a refusal, 5 for a failure, 130 when
+        interrupted, 141 when the reader of standard output went away.
+    """
+    try:
+        code = _invoke(arguments)
+        sys.stdout.flush()
+    except CoordinatorError as error:
+        return _tell(error)
+    except typer.TyperException as error:
+        return _tell(_misuse(error))
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes once more when it exits, and would complain about the closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except OSError as error:
+        return _tell(_unusable(error))
+    return code
+
+
+def application() -> typer.Typer:
+    """Return the command line as a typer application."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.callback(invoke_without_command=True)(_root)
+    for name, command in COMMANDS.items():
+        app.command(name)(command)
+    return app
+
+
+def _root(
+    context: typer.Context,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Run teams of LLM agents as bounded, accountable workflows."""
+    if show_version:
+        print(f"coordinator {version('agent-coordinator')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    command: Any = get_command(application())
+    try:
+        with command.make_context("coordinator", list(arguments)) as context:
+            return command.invoke(context) or COMPLETED
+    except typer.Exit as finished:
+        return finished.exit_code
+
+
+def _tell(error: CoordinatorError) -> int:
+    joint = " " if error.message.endswith("?") else "; "
+    line = f"{error.message}{joint}{error.hint}" if error.hint else error.message
+    print(f"error[{error.code}]: {' '.join(line.split())}", file=sys.stderr)
+    if isinstance(error, Invalid):
+        return INVALID
+    return REFUSED if isinstance(error, Refused) else FAILED
+
+
+def _misuse(error: typer.TyperException) -> Invalid:
+    context: typer.Context | None = getattr(error, "ctx", None)
+    command = context.command_path if context else "coordinator"
+    return Invalid(
+        f"{command}: {error.format_message().strip().rstrip('.')}", code="usage", hint=f"see `{command} --help`"
+    )
+
+
+def _unusable(error: OSError) -> CoordinatorError:
+    """What the system refused, as an error of ours: a wrong file is the user's to repair, a full disk is a failure."""
+    what = error.strerror or type(error).__name__
+    message = f"{error.filename}: {what}" if error.filename is not None else what
+    if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
+        return Invalid(message, code="unusable_file", hint="check the path and its permissions")
+    return CoordinatorError(message, code="system")

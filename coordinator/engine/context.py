@@ -1,0 +1,213 @@
+"""All that an agent may do: every method is one step through one pipeline."""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel
+
+from coordinator.domain.briefs import Brief, Plan, Report
+from coordinator.domain.calls import DelegationCall, ModelCall, ToolCall, ToolReply
+from coordinator.domain.content import Message, Passage
+from coordinator.domain.errors import Invalid
+from coordinator.domain.events import Kind
+from coordinator.domain.model import ModelReply, ModelRequest, OutputSpec, ToolSpec
+from coordinator.domain.result import Issue
+from coordinator.domain.scope import RunLimits, Scope, TenantContext
+from coordinator.domain.team import Agent
+from coordinator.domain.tool import Tool
+from coordinator.engine import asking, loop, plan
+from coordinator.engine.crew import Crew
+from coordinator.engine.slots import Place
+from coordinator.engine.together import together
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+
+class Context:
+    """The AgentContext of one agent at work on one brief.
+
+    Args:
+        crew: the team and the pipelines that its calls pass.
+        scope: the agent's place in the run.
+        member: the agent itself.
+        place: its place among the member's slots, lent while it waits for delegates; None for the manager.
+    """
+
+    __slots__ = ("_counts", "_forks", "_found", "_place", "_task", "crew", "member", "scope")
+
+    def __init__(self, crew: Crew, scope: Scope, member: Agent[Any], place: Place | None = None) -> None:
+        self.crew = crew
+        self.scope = scope
+        self.member = member
+        self._place = place
+        self._task: asyncio.Task[Any] | None = None
+        self._counts: dict[str, int] = {}
+        self._forks: set[str] = set()
+        self._found: list[Passage] = []
+
+    @property
+    def agent(self) -> str:
+        """The agent's own name."""
+        return self.scope.agent
+
+    @property
+    def tenant(self) -> TenantContext:
+        """On whose behalf it works."""
+        return self.scope.run.tenant
+
+    @property
+    def run_id(self) -> str:
+        """The run it belongs to."""
+        return self.scope.run.run_id
+
+    @property
+    def resources(self) -> Any:
+        """What the team's resource factory opened."""
+        return self.scope.run.resources
+
+    @property
+    def limits(self) -> RunLimits:
+        """The bounds of the run."""
+        return self.scope.run.limits
+
+    @property
+    def members(self) -> Mapping[str, str]:
+        """Name and description of every member it may delegate to."""
+        return {member.name: member.description for member in self.member.delegates}
+
+    @property
+    def passages(self) -> Sequence[Passage]:
+        """Everything the run's tools have retrieved so far."""
+        return [passage for found in self.scope.run.passages.values() for passage in found]
+
+    @property
+    def found(self) -> tuple[Passage, ...]:
+        """What this agent and its delegates have retrieved."""
+        return tuple(self._found)
+
+    def remaining(self) -> float:
+        """Seconds until the run must be over; infinite when it has no deadline."""
+        deadline = self.scope.run.deadline
+        return math.inf if deadline == math.inf else max(0.0, deadline - asyncio.get_running_loop().time())
+
+    def ask(
+        self,
+        messages: str | Sequence[Message],
+        *,
+        instructions: str = "",
+        output: type[BaseModel] | None = None,
+        model: str | None = None,
+    ) -> Awaitable[Any]:
+        """Call the model once; a typed answer that breaks its schema is asked for again, with the errors named."""
+        step = self.number("turn")
+        opening = asking.open_with(messages, instructions)
+        return asking.ask(self, step, opening, output, model or self.member.model)
+
+    def use(self, tool: Tool[T], arguments: Mapping[str, Any]) -> Awaitable[T]:
+        """Call *tool* once and return its verified output."""
+        return self._output(self.call_tool(self.number("use"), tool.name, orjson.dumps(dict(arguments)).decode()))
+
+    def delegate(self, member: Agent[Any] | str, brief: Brief) -> Awaitable[Report[Any]]:
+        """Hand *brief* to *member* and await its report."""
+        return self.call_member(self.number("delegate"), member if isinstance(member, str) else member.name, brief)
+
+    def solve(self, brief: Brief, *, instructions: str, output: type[M]) -> Awaitable[M]:
+        """Reason and act in a bounded loop until the typed *output* is written."""
+        self.check_task()
+        return loop.solve(self, brief, instructions, output)
+
+    def plan(self, brief: Brief, *, instructions: str) -> Awaitable[Plan]:
+        """Ask the model for a plan over the members."""
+        return plan.ask(self, self.number("turn"), brief, instructions)
+
+    def execute(self, steps: Plan, brief: Brief) -> Awaitable[dict[str, Report[Any]]]:
+        """Carry out a plan, independent steps in parallel."""
+        return plan.execute(self, self.number("plan"), steps, brief)
+
+    def fork(self, name: str) -> "Context":
+        """Return a context for a parallel branch, whose steps are numbered under *name*."""
+        self.check_task()
+        if name in self._forks or not name or "/" in name:
+            raise Invalid(
+                f"{name!r} cannot name a fork of {self.scope.path}",
+                code="bad_fork", hint="give each fork of a context its own name, without slashes",
+            )  # fmt: skip
+        self._forks.add(name)
+        here = self.scope
+        scope = Scope(here.run, here.agent, f"{here.path}/{name}", here.ancestors, here.rights)
+        branch = Context(self.crew, scope, self.member, self._place)
+        branch._found = self._found
+        return branch
+
+    async def gather(self, *branches: Awaitable[T]) -> list[T]:
+        """Await *branches* in parallel; when one fails, the others are cancelled and its error is raised."""
+        return await together([_awaited(branch) for branch in branches])
+
+    def enter(self, state: str, reason: str = "") -> None:
+        """Say that the agent's work enters *state*."""
+        self.scope.run.emit(Kind.STATE, self.scope.agent, self.scope.path, {"state": state, "reason": reason})
+
+    def flag(self, code: str, message: str, part: str = "") -> None:
+        """Record something that the run could not do."""
+        self.scope.run.note(Issue(code=code, message=message, part=part), self.scope.agent, self.scope.path)
+
+    def check_task(self) -> None:
+        """Bind the context to the current task on first use.
+
+        Raises:
+            Invalid: `foreign_task`, when another task than the first uses it.
+        """
+        task = asyncio.current_task()
+        if self._task is None:
+            self._task = task
+        elif self._task is not task:
+            raise Invalid(
+                f"the context of {self.scope.path} was used from another task",
+                code="foreign_task", hint="give each parallel branch its own ctx.fork(name) and await them with ctx.gather",
+            )  # fmt: skip
+
+    def number(self, kind: str) -> str:
+        """Take the next step id of *kind*, such as `run/turn3`: from structure, never from arrival."""
+        self.check_task()
+        count = self._counts[kind] = self._counts.get(kind, 0) + 1
+        return f"{self.scope.path}/{kind}{count}"
+
+    def call_model(
+        self,
+        step: str,
+        messages: tuple[Message, ...],
+        tools: tuple[ToolSpec, ...],
+        output: OutputSpec | None,
+        model: str,
+    ) -> Awaitable[ModelReply]:
+        """Send one request through the model pipeline."""
+        request = ModelRequest(messages, tools, output, model, self.member.max_output_tokens)
+        run = self.scope.run
+        return self.crew.model(ModelCall(self.scope, step, request, run.deadline, self.crew.model_timeout))
+
+    async def call_tool(self, step: str, name: str, arguments: str, index: int = 0) -> ToolReply:
+        """Send one call through the tool pipeline, and keep what it retrieved."""
+        reply = await self.crew.tool(self.crew.tool_call(self.scope, step, name, arguments, index))
+        for passage in reply.passages:
+            self._found.append(passage)
+            self.scope.run.passages.setdefault(passage.source, []).append(passage)
+        return reply
+
+    async def call_member(self, step: str, name: str, brief: Brief) -> Report[Any]:
+        """Send one brief through the delegation pipeline, and keep what it retrieved."""
+        call = DelegationCall(self.scope, step, self.crew.team.agents.get(name), name, brief, self.scope.run.deadline)
+        sent = self.crew.delegation(call)
+        report = await (sent if self._place is None else self._place.while_lent(sent))
+        self._found.extend(report.passages)
+        return report
+
+    async def _output(self, reply: Coroutine[Any, Any, ToolReply]) -> Any:
+        return (await reply).output
+
+
+async def _awaited(branch: Awaitable[T]) -> T:
+    return await branch

@@ -1,0 +1,108 @@
+"""The bounded reason-and-act loop: model turns with tool calls until a typed answer is written."""
+
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from coordinator.domain.briefs import Brief
+from coordinator.domain.content import Message, Origin, StopReason, ToolResult, ToolUse
+from coordinator.domain.errors import CoordinatorError, Fault, Invalid, Reached, Refused
+from coordinator.domain.model import ToolSpec
+from coordinator.engine import asking, talk
+from coordinator.engine.together import together
+
+if TYPE_CHECKING:
+    from coordinator.engine.context import Context
+
+M = TypeVar("M", bound=BaseModel)
+
+
+async def solve(ctx: "Context", brief: Brief, instructions: str, output: type[M]) -> M:
+    """Work on *brief* for at most `max_turns` model turns; the last one is asked without tools, so that it answers.
+
+    Raises:
+        Refused: `turn_limit`, or a policy that ends the agent (`loop_stopped`, a ceiling, the deadline).
+        Fault: the model failed, refused to answer or was cut off twice.
+    """
+    spec = ctx.crew.schema(output)
+    tools = ctx.crew.offered(ctx.member)
+    messages = talk.opening(instructions, brief)
+    cut = False
+    for turn in range(1, ctx.member.max_turns + 1):
+        step = ctx.number("turn")
+        offered = tools if turn < ctx.member.max_turns else ()
+        reply = await ctx.call_model(step, messages, offered, spec, ctx.member.model)
+        if reply.stop is StopReason.MAX_TOKENS and not cut:
+            # What arrives truncated is never executed: a cut tool call may be valid JSON and still not what was meant.
+            cut = True
+            messages = (*messages, talk.correction("truncated", asking.CUT))
+            continue
+        asking.usable(reply, ctx.agent)
+        if reply.tool_uses and offered:
+            messages = (*messages, talk.said(reply), await act(ctx, step, reply.tool_uses))
+            continue
+        answer, complaint = asking.parse(reply, output, lambda _: "")
+        if answer is not None:
+            _note_limit(ctx, offered, tools)
+            return answer
+        messages = (*messages, talk.said(reply), complaint)
+    raise Refused(
+        f"{ctx.agent} gave no answer in {ctx.member.max_turns} turns", code="turn_limit",
+        hint="raise max_turns of the agent or narrow its brief",
+    )  # fmt: skip
+
+
+async def act(ctx: "Context", step: str, uses: tuple[ToolUse, ...]) -> Message:
+    """Carry out the calls of one turn in parallel; what goes wrong comes back to the model as a result.
+
+    Raises:
+        Refused: a policy ended the agent.
+    """
+    most = ctx.limits.tool_calls_per_turn
+    calls = [_call(ctx, f"{step}/tool{index + 1}", use, index) for index, use in enumerate(uses[:most])]
+    results = [await calls[0]] if len(calls) == 1 else await together(calls)
+    results.extend(_one_too_many(use, most) for use in uses[most:])
+    return talk.answered(results)
+
+
+async def _call(ctx: "Context", step: str, use: ToolUse, index: int) -> ToolResult:
+    origin = Origin("tool", use.name)
+    try:
+        if use.name in ctx.member.declares.members:
+            return await _delegate(ctx, step, use)
+        reply = await ctx.call_tool(step, use.name, use.arguments, index)
+    except Refused as refusal:
+        if refusal.ends_agent:
+            raise
+        return talk.failure(use, refusal, origin)
+    except CoordinatorError as error:
+        return talk.failure(use, error, origin)
+    return talk.success(use, reply.text, reply.origin, reply.degraded)
+
+
+async def _delegate(ctx: "Context", step: str, use: ToolUse) -> ToolResult:
+    origin = Origin("tool", use.name)
+    try:
+        brief = Brief.model_validate_json(use.arguments)
+    except ValidationError as error:
+        wrong = Invalid(
+            f"the brief for {use.name} is not valid", code="invalid_arguments",
+            details={"fields": talk.wrong_fields(error)},
+        )  # fmt: skip
+        return talk.failure(use, wrong, origin)
+    report = await ctx.call_member(step, use.name, brief)
+    if report.status == "failed":
+        return talk.failure(use, Fault(report.message, reached=Reached.YES, transient=False, code=report.code), origin)
+    return talk.success(use, talk.as_json(report.output), origin)
+
+
+def _one_too_many(use: ToolUse, most: int) -> ToolResult:
+    refusal = Refused(
+        f"only {most} tool calls are carried out in one turn", code="too_many_calls", hint="call it in the next turn"
+    )
+    return talk.failure(use, refusal, Origin("tool", use.name))
+
+
+def _note_limit(ctx: "Context", offered: tuple[ToolSpec, ...], tools: tuple[ToolSpec, ...]) -> None:
+    if tools and not offered:
+        ctx.flag("turn_limit", f"{ctx.agent} used all its {ctx.member.max_turns} turns and answered with what it had")

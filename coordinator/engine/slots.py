@@ -1,0 +1,93 @@
+"""How many briefs a member works on at once."""
+
+import asyncio
+import sys
+from collections import deque
+from collections.abc import Awaitable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Slots:
+    """A counted set of places, handed on first in, first out; who comes back goes before who is new.
+
+    Args:
+        places: how many may be taken at once.
+    """
+
+    __slots__ = ("_free", "_waiting")
+
+    def __init__(self, places: int) -> None:
+        self._free = places
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    def try_take(self) -> bool:
+        """Take a place if one is free now."""
+        if self._free > 0:
+            self._free -= 1
+            return True
+        return False
+
+    async def take(self, *, returning: bool = False) -> None:
+        """Wait for a place; *returning* callers had one before and go first."""
+        if self.try_take():
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if returning:
+            self._waiting.appendleft(waiter)
+        else:
+            self._waiting.append(waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            # The place may have been handed over in the same moment: then it goes to the next in line.
+            if waiter.done() and not waiter.cancelled():
+                self.give()
+            else:
+                self._waiting.remove(waiter)
+            raise
+
+    def give(self) -> None:
+        """Give a place back, straight to the next in line."""
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._free += 1
+
+
+class Place:
+    """One place among *slots*, lent to others while its holder waits for a delegate.
+
+    Who waits for another member holds no place, so members that delegate to one another cannot deadlock.
+    """
+
+    __slots__ = ("_held", "_lent", "_slots")
+
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+        self._held = True
+        self._lent = 0
+
+    async def while_lent(self, work: Awaitable[T]) -> T:
+        """Await *work* with the place given to others; several delegations at once lend it once."""
+        self._lent += 1
+        if self._lent == 1:
+            self._held = False
+            self._slots.give()
+        try:
+            return await work
+        finally:
+            self._lent -= 1
+            # A cancelled holder is on its way out and must not queue for a place again.
+            if self._lent == 0 and not isinstance(sys.exception(), asyncio.CancelledError):
+                await self._slots.take(returning=True)
+                self._held = True
+
+    def leave(self) -> None:
+        """Give the place back for good, if it is held."""
+        if self._held:
+            self._held = False
+            self._slots.give()

@@ -1,0 +1,235 @@
+"""Which tools to call next, with which arguments, and when nothing new can be learned.
+
+Only the user's own words order an act; results and instructions give values and evidence, never orders.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from math import log
+from typing import Any
+
+import orjson
+
+from coordinator.domain.briefs import Brief
+from coordinator.domain.effects import Effect
+from coordinator.domain.model import ToolSpec
+from coordinator.domain.value import value
+from coordinator.models.offline import planning, words
+from coordinator.models.offline.arguments import Filled, Said, fill
+from coordinator.models.offline.conversation import Conversation
+from coordinator.models.offline.evidence import FOUND_FROM, Finding, Part, Reading
+from coordinator.models.offline.orders import Order, orders
+from coordinator.models.offline.schemas import Shape, shape
+from coordinator.models.offline.words import acts_alike, raw_stems, stem, stem_set
+
+MOST_CALLS = 6
+AT_ONCE = 4
+"""Calls of one turn."""
+WORTH_CALLING, ALWAYS_SEARCH = 0.2, 0.15
+WEAK = 0.77
+"""Coverage below which a search is asked again, with synonyms."""
+MOST_SYNONYMS = 14
+
+_SENTENCES = {effect.sentence: effect for effect in Effect}
+_SEARCHES = frozenset(stem(word) for word in "search find query look lookup grep retrieve ask discover".split())
+_ABOUT_BRIEF = frozenset(field.description for field in Brief.model_fields.values())
+
+
+@value
+class Wish:
+    """A tool call that the engine wants."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+    @property
+    def canonical(self) -> tuple[str, bytes]:
+        """Name and arguments in a form that is equal for equal calls."""
+        return self.name, orjson.dumps(self.arguments, option=orjson.OPT_SORT_KEYS)
+
+
+@value
+class _Candidate:
+    wish: Wish
+    relevance: float
+    searches: bool
+    follows: bool
+    """Whether an identifier from an earlier result fills it."""
+    place: int
+
+
+def choose(tools: Sequence[ToolSpec], reading: Reading) -> tuple[Wish, ...]:
+    """Return the calls of the next turn: reads together, an act alone; nothing when nothing new can be learned."""
+    conversation = reading.conversation
+    done = {Wish(use.name, use.arguments).canonical for use in conversation.used}
+    members = [spec for spec in tools if _is_member(spec)]
+    rest = [spec for spec in tools if spec not in members and not _dead(spec, conversation)]
+    left = MOST_CALLS - conversation.turns
+    if left > 0 and conversation.question.strip():
+        reads = _reads([spec for spec in rest if reads_only(spec)], reading, done)
+        if reads:
+            return tuple(reads[: min(left, AT_ONCE)])
+        if delegated := _delegations(members, reading):
+            return delegated
+        acts = (_act(spec, conversation) for spec in rest if not reads_only(spec))
+        for wish in acts:
+            if wish and wish.canonical not in done:
+                return (wish,)
+    return ()
+
+
+def reads_only(spec: ToolSpec) -> bool:
+    """Say whether *spec* changes nothing: by its effect's sentence, else by its verb; in doubt it acts."""
+    for sentence, effect in _SENTENCES.items():
+        if spec.description.rstrip().endswith(sentence):
+            return effect is Effect.READ
+    verbs = [*raw_stems(spec.name)[:1], *raw_stems(spec.description)[:1]]
+    return any(verb in words.READS for verb in verbs) and not any(acts_alike(verb) - words.READS for verb in verbs if verb not in words.READS)
+
+
+def _dead(spec: ToolSpec, conversation: Conversation) -> bool:
+    """A tool that failed for good, or answered only in part, is not asked again in this conversation."""
+    return any(use.name == spec.name and use.status in ("error", "rejected", "degraded") and not use.retryable for use in conversation.used)
+
+
+def _reads(specs: list[ToolSpec], reading: Reading, done: set[tuple[str, bytes]]) -> list[Wish]:
+    rarity = _rarity(specs)
+    found = [one for place, spec in enumerate(specs) for one in _read(place, spec, reading, rarity) if one.wish.canonical not in done]
+    found.sort(key=lambda one: (-one.relevance, one.place))
+    satisfied = bool(reading.findings) and all(finding.cover >= FOUND_FROM for finding in reading.findings)
+    if reading.conversation.used and satisfied:
+        return [one.wish for one in found if one.follows and one.relevance >= WORTH_CALLING]
+    searching = [one for one in found if one.searches]
+    useful = [one for one in found if one.relevance >= WORTH_CALLING and (one.searches or not searching or one.relevance > 0.25)]
+    if not any(one.searches for one in useful):
+        useful += [one for one in searching if one.relevance >= ALWAYS_SEARCH]
+    return [one.wish for one in useful]
+
+
+def _read(place: int, spec: ToolSpec, reading: Reading, rarity: Mapping[str, float]) -> Iterator[_Candidate]:
+    """Yield the calls of one reading tool: one for each identifier that the user names, or each part to search."""
+    conversation = reading.conversation
+    arguments = shape(spec.schema, spec.schema, spec.name)
+    taken: frozenset[str] = frozenset()
+    searching = bool(_SEARCHES & {*raw_stems(spec.description)[:2], *raw_stems(spec.name)})
+    for query in _queries(spec, reading) or [""]:
+        for _ in range(AT_ONCE):
+            filled = fill(arguments, Said((conversation.question,), query, conversation, searching), taken)
+            if filled.missing or (filled.queried and not query):
+                break
+            yield _candidate(place, spec, conversation, filled, rarity)
+            if filled.queried or not filled.tokens or not filled.strong:
+                break
+            taken |= filled.tokens
+        if not (filled.queried or filled.missing):
+            break
+
+
+def _candidate(place: int, spec: ToolSpec, conversation: Conversation, filled: Filled, rarity: Mapping[str, float]) -> _Candidate:
+    overlap = _overlap(spec, conversation.question, rarity)
+    certain = filled.strong and not (filled.by_result and overlap == 0)
+    relevance = overlap + (0.25 if certain else 0.0)
+    if filled.queried:
+        relevance = max(relevance, ALWAYS_SEARCH)
+    return _Candidate(Wish(spec.name, filled.arguments), relevance, filled.queried, filled.by_result, place)
+
+
+def _rarity(specs: Sequence[ToolSpec]) -> dict[str, float]:
+    count: dict[str, int] = {}
+    for spec in specs:
+        for one in stem_set(f"{spec.name} {spec.description}"):
+            count[one] = count.get(one, 0) + 1
+    return {one: log(1 + (len(specs) + 1) / (holding + 0.5)) for one, holding in count.items()}
+
+
+def _overlap(spec: ToolSpec, question: str, rarity: Mapping[str, float]) -> float:
+    """Return how much of the question's words the tool speaks of, weighed by rarity among the tools."""
+    described = stem_set(f"{spec.name} {spec.description}")
+    asked = list(words.terms(question))
+    weights = [term.factor * rarity.get(term.stems[-1], 1.0) for term in asked]
+    share = sum(w * words.match(t, described, 0.5) for t, w in zip(asked, weights, strict=True)) / (sum(weights) or 1.0)
+    own = stem_set(spec.name)
+    return share + (0.3 * len(own & stem_set(question)) / len(own) if own else 0.0)
+
+
+def _queries(spec: ToolSpec, reading: Reading) -> list[str]:
+    """Return what to search for next: each part in its content words, then once more with synonyms where that was weak."""
+    earlier = [use for use in reading.conversation.used if use.name == spec.name]
+    if not earlier:
+        return [query for finding in reading.findings if (query := _query(finding.part))]
+    weak = [finding for finding in reading.findings if finding.cover < WEAK and _synonyms(finding)]
+    return [f"{_query(finding.part)} {_synonyms(finding)}" for finding in weak]
+
+
+def _query(part: Part) -> str:
+    return " ".join(term.word for term in part.terms)
+
+
+def _synonyms(finding: Finding) -> str:
+    known = {one for term in finding.part.terms for one in term.stems}
+    found = [word for term in finding.part.terms for one in term.stems for word in words.synonym_words(one) if stem(word) not in known]
+    return " ".join(list(dict.fromkeys(found))[:MOST_SYNONYMS])
+
+
+def _act(spec: ToolSpec, conversation: Conversation) -> Wish | None:
+    """Return the call of an acting tool when the user ordered it in so many words and every argument is known."""
+    ordered = _order(spec, conversation.question)
+    if ordered is None or any(use.name == spec.name for use in conversation.used):
+        return None
+    arguments = shape(spec.schema, spec.schema, spec.name)
+    filled = fill(arguments, Said((ordered.sentence, conversation.question), "", conversation))
+    if filled.missing or not (filled.strong or _names_object(spec, conversation.question)):
+        return None
+    return Wish(spec.name, filled.arguments)
+
+
+def _order(spec: ToolSpec, question: str) -> Order | None:
+    verbs = act_verbs(spec)
+    things = stem_set(f"{spec.name} {_first_sentence(spec)}") - verbs
+    return next((order for order in orders(question, things) if order.verb in verbs), None)
+
+
+def act_verbs(spec: ToolSpec) -> frozenset[str]:
+    """Return the verbs, as stems, that order *spec*: the act in its description, else in its name, else its first words."""
+    described, named = raw_stems(_first_sentence(spec)), raw_stems(spec.name)
+    for stems in (described[:3], named):
+        for one in stems:
+            if acts_alike(one):
+                return acts_alike(one)
+    return frozenset(described[:1] + named[:1])
+
+
+def _names_object(spec: ToolSpec, question: str) -> bool:
+    things = stem_set(f"{spec.name} {_first_sentence(spec)}") - act_verbs(spec) - words.GENERIC
+    return not things.isdisjoint(stem_set(question))
+
+
+def _first_sentence(spec: ToolSpec) -> str:
+    return re.split(r"(?<=[.!?])\s", spec.description.strip(), maxsplit=1)[0]
+
+
+def _is_member(spec: ToolSpec) -> bool:
+    """Say whether *spec* hands a brief to a colleague: its arguments are described as a brief's fields are."""
+    described = {sub.description for sub in shape(spec.schema, spec.schema).properties}
+    harmless = not any(spec.description.rstrip().endswith(s) for s, effect in _SENTENCES.items() if effect.needs_person)
+    return described >= _ABOUT_BRIEF and harmless
+
+
+def _delegations(specs: Sequence[ToolSpec], reading: Reading) -> tuple[Wish, ...]:
+    """Return the next delegations of a manager: those of its plan whose needs are met, in parallel."""
+    conversation = reading.conversation
+    asked = tuple(finding.part for finding in reading.findings)
+    members = [planning.Member(spec.name, spec.description) for spec in specs]
+    steps = planning.plan(members, asked, conversation.question, MOST_CALLS) if members else ()
+    called = {use.name for use in conversation.used}
+    ready = [step for step in steps if step.member not in called and all(steps[need].member in called for need in step.needs)]
+    schemas = {spec.name: shape(spec.schema, spec.schema) for spec in specs}
+    return tuple(_brief(schemas[step.member], step, conversation) for step in ready[:AT_ONCE])
+
+
+def _brief(place: Shape, step: planning.Step, conversation: Conversation) -> Wish:
+    by_field = {field.description: name for name, field in Brief.model_fields.items()}
+    known: dict[str, Any] = {"request": conversation.question, "goal": step.goal, "materials": []}
+    known["materials"] = [{"origin": use.name, "content": use.result} for use in conversation.used if use.gave]
+    filled = {sub.name: known[by_field[sub.description]] for sub in place.properties if sub.description in by_field}
+    return Wish(step.member, {name: item for name, item in filled.items() if item or name in place.required})

@@ -1,0 +1,172 @@
+"""Text into stems: what counts as a word, which words carry a topic, and which mean nearly the same."""
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+import snowballstemmer
+
+from coordinator.domain.value import value
+from coordinator.models.offline import lexicon
+
+_STEMMER = snowballstemmer.stemmer("english")
+_WORD = re.compile(r"\w+(?:['’]\w+)?")
+_HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_DECIMAL = re.compile(r"\d+(?:[.,:]\d+)+")
+
+EXACT, NEAR = 1.0, 0.8
+
+
+@lru_cache(maxsize=1 << 16)
+def stem(word: str) -> str:
+    """Return the English stem of one word, in lower case."""
+    stemmed: str = _STEMMER.stemWord(word.lower())
+    return stemmed
+
+
+@lru_cache(maxsize=1 << 16)
+def _parts(token: str) -> tuple[str, ...]:
+    """Return the stems of one token: identifiers give their parts and the whole, stop words nothing."""
+    token = re.split("['’]", token)[0]
+    pieces = [piece for chunk in token.split("_") for piece in _HUMPS.findall(chunk)] if token.isascii() else [token]
+    if len(pieces) > 1 and not token.isupper():
+        return (*(stem(p) for p in pieces if not is_stop(p)), stem(token.replace("_", "")))
+    return () if is_stop(token) else (stem(token),)
+
+
+def is_stop(word: str) -> bool:
+    """Say whether *word* carries no topic, as written or as a stem."""
+    low = word.lower()
+    return low in _STOP or stem(low) in _STOP
+
+
+def raw_stems(text: str) -> list[str]:
+    """Return the stems of every word of *text*, stop words included: for roles and verbs."""
+    return [stem(piece) for word in _WORD.findall(text) for piece in _HUMPS.findall(word) or [word]]
+
+
+def stem_set(text: str) -> frozenset[str]:
+    """Return the content stems of *text*: words, parts of identifiers, whole identifiers and decimal numbers."""
+    found = {part for token in _WORD.findall(text) for part in _parts(token)}
+    found.update(_DECIMAL.findall(text))
+    return frozenset(found)
+
+
+@value
+class Term:
+    """One content word of a question: as the user wrote it, its stems, and how much it matters."""
+
+    word: str
+    stems: tuple[str, ...]
+    factor: float = 1.0
+
+
+def terms(text: str) -> Iterator[Term]:
+    """Yield the content words of *text* in order, each once."""
+    seen: set[str] = set()
+    taken = [(match.span(), match.group()) for match in _DECIMAL.finditer(text)]
+    for match in _WORD.finditer(text):
+        if decimal := next((word for (start, end), word in taken if start <= match.start() < end), None):
+            word, stems = decimal, (decimal,)
+        else:
+            word, stems = match.group(), _parts(match.group())
+        if stems and stems[-1] not in seen and not (len(word) == 1 and word.isalpha()):
+            seen.add(stems[-1])
+            yield Term(word, stems, _factor(stems))
+
+
+def _factor(stems: tuple[str, ...]) -> float:
+    return 0.4 if len(stems) == 1 and stems[0] in GENERIC else 1.0
+
+
+def match(term: Term, stems: frozenset[str], near: float = NEAR) -> float:
+    """Return how well *stems* hold *term*: 1 exactly, *near* by a synonym, 0 not at all; identifiers by their parts."""
+    if term.stems[-1] in stems:
+        return EXACT
+    pieces = term.stems[:-1] or term.stems
+    return sum(_credit(piece, stems, near) for piece in pieces) / len(pieces)
+
+
+def _credit(piece: str, stems: frozenset[str], near: float) -> float:
+    if piece in stems:
+        return EXACT
+    return near if near and not synonyms(piece).isdisjoint(stems) else 0.0
+
+
+def synonyms(one: str) -> frozenset[str]:
+    """Return the stems that mean nearly the same as the stem *one*, without itself."""
+    return _SYNONYMS.get(one, _NONE)
+
+
+def synonym_words(one: str) -> tuple[str, ...]:
+    """Return whole words that mean nearly the same as the stem *one*, in a fixed order."""
+    return _SYNONYM_WORDS.get(one, ())
+
+
+def acts_alike(one: str) -> frozenset[str]:
+    """Return every acting verb, as a stem, that orders what the stem *one* does; empty when *one* is no such verb."""
+    return _ACTS.get(one, _NONE)
+
+
+def polarity(text: str) -> float:
+    """Return where *text* stands between bad (below 0) and good (above 0); negation turns the next words around."""
+    total, turned = 0.0, 0
+    for token in re.findall(r"[\w'’]+|[,;:.()]", text.lower()):
+        if not token[0].isalnum():
+            turned = 0
+            continue
+        sign = _POLARITY.get(stem(token), 0.0)
+        total += -sign if turned and sign > 0 else sign
+        turned = 4 if token in _NEGATIONS or token.endswith("n't") else max(0, turned - 1)
+    return total
+
+
+def halfway(text: str) -> bool:
+    """Say whether *text* speaks of something between yes and no, or of something still missing."""
+    return not _MIDDLE.isdisjoint(raw_stems(text))
+
+
+def _stemmed(words: str) -> frozenset[str]:
+    return frozenset(stem(word) for word in words.split())
+
+
+def _groups(table: str) -> dict[str, frozenset[str]]:
+    groups: dict[str, frozenset[str]] = {}
+    for line in table.strip().splitlines():
+        members = _stemmed(line)
+        for member in members:
+            groups[member] = groups.get(member, frozenset()) | members
+    return groups
+
+
+def _whole_words(table: str) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for line in table.strip().splitlines():
+        for word in line.split():
+            others = [other for other in line.split() if stem(other) != stem(word)]
+            found.setdefault(stem(word), []).extend(others)
+    return {one: tuple(dict.fromkeys(others)) for one, others in found.items()}
+
+
+def _signs(*groups: tuple[Iterable[str], float]) -> dict[str, float]:
+    return {one: sign for stems, sign in groups for one in stems}
+
+
+_NONE: frozenset[str] = frozenset()
+_STOP = frozenset(lexicon.STOP.split())
+_NEGATIONS = frozenset(lexicon.NEGATIONS.split())
+_SYNONYMS = {one: group - {one} for one, group in _groups(lexicon.SYNONYMS).items()}
+_SYNONYM_WORDS = _whole_words(lexicon.SYNONYMS)
+_ACTS = _groups(lexicon.ACTS)
+_MIDDLE = _stemmed(lexicon.MIDDLE)
+_POLARITY = _signs((_stemmed(lexicon.POSITIVE), 1.0), (_stemmed(lexicon.NEGATIVE), -1.0), (_MIDDLE, 0.0))
+GENERIC = _stemmed(lexicon.GENERIC)
+MEASURES = _stemmed(lexicon.MEASURES)
+MOMENTS = _stemmed(lexicon.MOMENTS)
+ASKING = _stemmed(lexicon.ASKING)
+FORM = _stemmed(lexicon.FORM)
+READS = _stemmed(lexicon.READS)
+GATHERS = _stemmed(lexicon.GATHERS)
+PRODUCES = _stemmed(lexicon.PRODUCES)
+CHECKS = _stemmed(lexicon.CHECKS)
+PERSONS = _stemmed(lexicon.PERSONS)

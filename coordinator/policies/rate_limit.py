@@ -1,0 +1,69 @@
+"""RateLimit: requests and tokens pass a dependency's gate in the order of their arrival."""
+
+from typing import TypeVar
+
+from coordinator.domain import ports
+from coordinator.domain.calls import Attempt, ModelCall
+from coordinator.domain.errors import Fault
+from coordinator.domain.layer import Handler
+from coordinator.domain.model import ModelReply
+from coordinator.domain.money import Usage
+from coordinator.domain.outcomes import Outcome, Slot, consequence, outcome
+
+A = TypeVar("A", bound=Attempt)
+R = TypeVar("R")
+
+# For a provider that turns us away without saying for how long.
+PAUSE_S = 1.0
+
+
+class RateLimit:
+    """Waits for a place before an attempt, and gives it back, corrects it or keeps it by the outcome table.
+
+    Model calls count by an estimate of their tokens, which the reply corrects; tool calls count as requests only.
+    A dependency that throttles us pauses its gate for everybody.
+
+    Args:
+        gates: the gates of the process.
+        estimates: what model calls usually use.
+
+    Raises:
+        Refused: `gate_full` or `deadline_out_of_reach`, in passing, with `retry_after`.
+    """
+
+    __slots__ = ("_estimates", "_gates")
+
+    def __init__(self, gates: ports.Gates, estimates: ports.Estimates) -> None:
+        self._gates = gates
+        self._estimates = estimates
+
+    async def __call__(self, call: A, then: Handler[A, R]) -> R:
+        gate = self._gates.of(call.dependency)
+        tokens = 0
+        if isinstance(call, ModelCall):
+            request = call.request
+            tokens = self._estimates.expect(call.dependency, request.size, request.max_output_tokens)
+        permit = gate.try_take(tokens) or await gate.take(tokens, call.deadline)
+        try:
+            reply = await then(call)
+        except BaseException as error:
+            _account(gate, permit, error)
+            raise
+        if isinstance(reply, ModelReply) and isinstance(call, ModelCall):
+            permit.correct(_tokens(reply.usage))
+            self._estimates.learn(call.dependency, call.request.size, reply.usage)
+        return reply
+
+
+def _account(gate: ports.Gate, permit: ports.Permit, error: BaseException) -> None:
+    slot = consequence(error).gate
+    if slot is Slot.REFUND:
+        permit.refund()
+    elif slot is Slot.CORRECT and isinstance(error, Fault) and (error.usage or not error.began):
+        permit.correct(_tokens(error.usage) if error.usage else 0)
+    if isinstance(error, Fault) and outcome(error) is Outcome.THROTTLED:
+        gate.pause(PAUSE_S if error.retry_after is None else error.retry_after)
+
+
+def _tokens(usage: Usage) -> int:
+    return usage.input_tokens + usage.output_tokens

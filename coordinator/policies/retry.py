@@ -1,0 +1,68 @@
+"""Retry: the same call again, when that is safe, likely to help, in time and within the retry budget."""
+
+import asyncio
+from typing import TypeVar
+
+from coordinator.domain import ports
+from coordinator.domain.calls import Attempt
+from coordinator.domain.errors import Fault
+from coordinator.domain.events import Kind
+from coordinator.domain.layer import Handler
+from coordinator.domain.limits import RetryLimits
+from coordinator.domain.outcomes import consequence, permits
+
+A = TypeVar("A", bound=Attempt)
+R = TypeVar("R")
+
+
+class Retry:
+    """Repeats an attempt that failed for a passing reason, after an exponentially growing wait with full jitter.
+
+    A wait that the outside asked for is honoured. No wait reaches beyond the call's deadline: then the failure stands.
+    See "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+
+    Args:
+        chance: the injected randomness.
+        budget: bounds what retries add to the load of a dependency.
+        limits: attempts and waits.
+    """
+
+    __slots__ = ("_budget", "_chance", "_limits")
+
+    def __init__(self, chance: ports.Chance, budget: ports.RetryBudget, limits: RetryLimits | None = None) -> None:
+        self._chance = chance
+        self._budget = budget
+        self._limits = limits or RetryLimits()
+
+    async def __call__(self, call: A, then: Handler[A, R]) -> R:
+        self._budget.request(call.dependency)
+        while True:
+            try:
+                return await then(call)
+            except Fault as fault:
+                wait = self._wait(call, fault)
+                if wait is None:
+                    raise
+                _tell(call, fault, wait)
+            # Outside the handler, so that the wait holds no traceback alive.
+            await asyncio.sleep(wait)
+            call = call.again()
+
+    def _wait(self, call: Attempt, fault: Fault) -> float | None:
+        limits = self._limits
+        if call.attempt >= limits.attempts or not fault.transient:
+            return None
+        if not permits(consequence(fault).retry, call.effect, keyed=call.keyed):
+            return None
+        wait = self._chance() * min(limits.longest_s, limits.base_s * 2 ** (call.attempt - 1))
+        if fault.retry_after is not None:
+            wait = max(wait, fault.retry_after)
+        if asyncio.get_running_loop().time() + wait >= call.deadline:
+            return None
+        return wait if self._budget.retry(call.dependency) else None
+
+
+def _tell(call: Attempt, fault: Fault, wait: float) -> None:
+    attempt = call.attempt + 1
+    data = {"attempt": attempt, "wait_s": wait, "code": fault.code, "dependency": call.dependency}
+    call.scope.run.emit(Kind.RETRY, call.scope.agent, f"{call.step}#{attempt}", data)

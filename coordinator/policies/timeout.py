@@ -1,0 +1,50 @@
+"""Timeout: how long one attempt may take."""
+
+import asyncio
+from typing import TypeVar
+
+from coordinator.domain.calls import Attempt
+from coordinator.domain.effects import Effect
+from coordinator.domain.errors import CoordinatorError, Fault, Reached, UnknownOutcome
+from coordinator.domain.layer import Handler
+from coordinator.domain.timer import Timer
+
+A = TypeVar("A", bound=Attempt)
+R = TypeVar("R")
+
+
+class Timeout:
+    """Gives up an attempt after the call's timeout.
+
+    When the call's deadline is nearer, no timer is set: that expiry cancels the run and says nothing about the
+    dependency's health, which many runs share.
+
+    Raises:
+        Fault: `timeout`, reached maybe, of a call that reads or may be repeated.
+        UnknownOutcome: an effect was sent, and whether it happened is not known.
+    """
+
+    __slots__ = ()
+
+    async def __call__(self, call: A, then: Handler[A, R]) -> R:
+        when = asyncio.get_running_loop().time() + call.timeout
+        if call.deadline <= when:
+            return await then(call)
+        timer = Timer(when)
+        try:
+            with timer:
+                return await then(call)
+        except TimeoutError:
+            if not timer.expired:
+                raise
+        raise _lost(call)
+
+
+def _lost(call: Attempt) -> CoordinatorError:
+    message = f"{call.dependency} gave no answer in {call.timeout:g} s"
+    if call.effect is Effect.READ or call.keyed:
+        return Fault(message, reached=Reached.MAYBE, code="timeout")
+    return UnknownOutcome(
+        f"{message}, and whether its effect ({call.effect.value}) happened is not known",
+        hint="a person must look before it is tried again",
+    )  # fmt: skip

@@ -1,0 +1,171 @@
+"""Trace: every call says that it began and how it ended."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Generic, Protocol, TypeVar
+
+from coordinator.domain.calls import (
+    Call,
+    DelegationCall,
+    DelegationReply,
+    ModelCall,
+    RunCall,
+    RunReply,
+    ToolCall,
+    ToolReply,
+)
+from coordinator.domain.errors import CoordinatorError
+from coordinator.domain.events import Kind
+from coordinator.domain.layer import Handler
+from coordinator.domain.model import ModelReply
+
+C = TypeVar("C", bound=Call)
+R = TypeVar("R")
+C_contra = TypeVar("C_contra", bound=Call, contravariant=True)
+R_contra = TypeVar("R_contra", contravariant=True)
+
+Facts = Mapping[str, Any]
+
+
+class Teller(Protocol[C_contra, R_contra]):
+    """What is said about calls of one kind: names and numbers, never content."""
+
+    started: Kind
+    ended: Kind
+
+    def count(self, call: C_contra) -> None:
+        """Count the call in its run."""
+
+    def opening(self, call: C_contra) -> Facts:
+        """Name what is called."""
+
+    def closing(self, call: C_contra, reply: R_contra) -> dict[str, Any]:
+        """Tell how it went; `code` is `ok` or the reason why it did not."""
+
+
+class Trace(Generic[C, R]):
+    """Emits one event when a call begins and one when it ends, with duration, cost and code, however it ends.
+
+    Args:
+        teller: what to say about calls of this kind.
+    """
+
+    __slots__ = ("_teller",)
+
+    def __init__(self, teller: Teller[C, R]) -> None:
+        self._teller = teller
+
+    async def __call__(self, call: C, then: Handler[C, R]) -> R:
+        teller, scope, step = self._teller, call.scope, call.step
+        run = scope.run
+        loop = asyncio.get_running_loop()
+        teller.count(call)
+        opening = teller.opening(call)
+        run.emit(teller.started, scope.agent, step, opening)
+        began = loop.time()
+        try:
+            reply = await then(call)
+        except BaseException as error:
+            code = error.code if isinstance(error, CoordinatorError) else _foreign(error)
+            facts = {**opening, "code": code, "duration_s": loop.time() - began}
+            run.emit(teller.ended, scope.agent, step, facts)
+            raise
+        closing = teller.closing(call, reply)
+        closing["duration_s"] = loop.time() - began
+        run.emit(teller.ended, scope.agent, step, closing)
+        return reply
+
+
+class OfRuns:
+    """Runs: the task type, and in the end cost, steps and model."""
+
+    started = Kind.RUN_STARTED
+    ended = Kind.RUN_ENDED
+
+    def count(self, call: RunCall) -> None:
+        """Count nothing: a run is no step of itself."""
+
+    def opening(self, call: RunCall) -> Facts:
+        """Name the task type and the ceiling."""
+        return {"task_kind": call.task.kind, "ceiling": call.scope.run.limits.ceiling}
+
+    def closing(self, call: RunCall, reply: RunReply) -> dict[str, Any]:
+        """Tell what the run used."""
+        run = call.scope.run
+        return {
+            "task_kind": call.task.kind, "code": "ok", "cost": run.cost, "turns": run.turns, "steps": run.steps,
+            "model": run.model, "issues": len(run.issues),
+        }  # fmt: skip
+
+
+class OfDelegations:
+    """Delegations: the member, and whether its report is done."""
+
+    started = Kind.DELEGATION_STARTED
+    ended = Kind.DELEGATION_ENDED
+
+    def count(self, call: DelegationCall) -> None:
+        """Count a step."""
+        call.scope.run.steps += 1
+
+    def opening(self, call: DelegationCall) -> Facts:
+        """Name the member."""
+        return {"member": call.name}
+
+    def closing(self, call: DelegationCall, reply: DelegationReply) -> dict[str, Any]:
+        """Tell how the member fared."""
+        return {"member": call.name, "code": reply.code, "passages": len(reply.passages)}
+
+
+class OfModels:
+    """Model calls: the model that answered, its tokens and cost."""
+
+    started = Kind.MODEL_STARTED
+    ended = Kind.MODEL_ENDED
+
+    def count(self, call: ModelCall) -> None:
+        """Count a step and a turn."""
+        run = call.scope.run
+        run.steps += 1
+        run.turns += 1
+
+    def opening(self, call: ModelCall) -> Facts:
+        """Name the model class and the size of the request."""
+        request = call.request
+        return {"class": request.model, "messages": len(request.messages), "tools": len(request.tools)}
+
+    def closing(self, call: ModelCall, reply: ModelReply) -> dict[str, Any]:
+        """Tell what the reply used, and remember who wrote it."""
+        usage = reply.usage
+        call.scope.run.model = reply.model
+        return {
+            "class": call.request.model, "model": reply.model, "code": "ok", "stop": reply.stop.value,
+            "input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens, "cost": reply.cost,
+            "tool_uses": len(reply.tool_uses),
+        }  # fmt: skip
+
+
+class OfTools:
+    """Tool calls: the tool, its cost, and whether a lower tier answered."""
+
+    started = Kind.TOOL_STARTED
+    ended = Kind.TOOL_ENDED
+
+    def count(self, call: ToolCall) -> None:
+        """Count a step."""
+        call.scope.run.steps += 1
+
+    def opening(self, call: ToolCall) -> Facts:
+        """Name the tool and its effect."""
+        return {"tool": call.name, "effect": call.effect.value}
+
+    def closing(self, call: ToolCall, reply: ToolReply) -> dict[str, Any]:
+        """Tell how it went."""
+        return {
+            "tool": call.name, "code": "degraded" if reply.degraded else "ok", "cost": reply.cost,
+            "passages": len(reply.passages),
+        }  # fmt: skip
+
+
+def _foreign(error: BaseException) -> str:
+    return "cancelled" if isinstance(error, asyncio.CancelledError) else "crashed"

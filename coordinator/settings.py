@@ -1,0 +1,207 @@
+"""Typed settings from code, environment and the workspace's file, in this order of precedence."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    PyprojectTomlConfigSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from coordinator.domain.errors import Invalid
+from coordinator.domain.money import Price, micros
+from coordinator.domain.scope import RunLimits
+from coordinator.workspace import find_workspace
+
+Usd = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=0, le=31 * 86_400, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=10_000_000)]
+
+
+class Section(BaseModel):
+    """A part of the settings; unknown names are errors, because a misspelt limit limits nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelPrice(Section):
+    """What a model costs, in dollars per million tokens."""
+
+    input: Usd
+    output: Usd
+
+    def price(self) -> Price:
+        """Return the price in integer micro-dollars."""
+        return Price(micros(self.input), micros(self.output))
+
+
+class Rate(Section):
+    """A limit on how often something may be called: so many requests and tokens in any window of *per_s* seconds."""
+
+    requests: Count | None = None
+    tokens: Count | None = None
+    per_s: Seconds = 60.0
+    queue: Count = 1000
+    """Calls that may wait; the next is refused."""
+
+
+class BreakerSetting(Section):
+    """When a tool or model counts as down."""
+
+    failures: Count = 5
+    """Failures in a row that open the breaker."""
+    cooldown_s: Seconds = 30.0
+    """Seconds until one call may probe whether it is up again."""
+
+
+class RetrySetting(Section):
+    """How often, and how patiently, what failed is tried again."""
+
+    attempts: Count = 3
+    base_s: Seconds = 0.2
+    cap_s: Seconds = 20.0
+
+
+class AdmissionSetting(Section):
+    """How many runs work at once, and how many may wait for their turn."""
+
+    runs: Count = 1000
+    waiting: int = Field(default=10_000, ge=0)
+
+
+# The offline model costs nothing; it has a price so that ceilings, reservations and bills are exercised as with a
+# real one. The figures are those of a small commercial model.
+DEFAULT_PRICES = {
+    "offline:*": ModelPrice(input=0.15, output=0.60),
+    "scripted:*": ModelPrice(input=0.15, output=0.60),
+}
+
+
+class Settings(BaseSettings):
+    """All settings of a Coordinator.
+
+    Environment variables are `COORDINATOR_` and the name (`COORDINATOR_RUN_USD=0.5`; parts of sections are joined by two
+    underscores). The workspace's file is the nearest `coordinator.toml`, or `[tool.coordinator]` in `pyproject.toml`,
+    in the current folder or above.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="COORDINATOR_", env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=True
+    )
+    start: ClassVar[Path | None] = None
+    """Where the search for the workspace's file begins; None for the current folder."""
+
+    team: str | None = Field(default=None, description="The team's import string, such as agents:team.")
+    world: dict[str, str] = Field(default={}, description="Data of the team by name; paths relative to the workspace.")
+    models: dict[str, str | list[str]] = Field(
+        default={"small": "offline", "large": "offline"},
+        description="The model of each model class; several are tried in order.",
+    )
+    prices: dict[str, ModelPrice] = Field(
+        default=DEFAULT_PRICES, description="Dollars per million tokens, by provider:model or provider:*."
+    )
+    run_usd: Usd = Field(default=0.50, description="The most that one run may cost.")
+    tenant_day_usd: Usd | None = Field(default=None, description="The most that one tenant may cost in a UTC day.")
+    global_day_usd: Usd | None = Field(default=None, description="The most that all runs may cost in a UTC day.")
+    deadline_s: Seconds = Field(default=300.0, description="Seconds after which a run is ended.")
+    soft_deadline_s: Seconds | None = Field(
+        default=None,
+        description="Seconds after which no new delegation starts; by default four fifths of the deadline.",
+    )
+    depth: Count = Field(default=3, description="Delegations within delegations.")
+    delegations: Count = Field(default=24, description="Delegations of one run.")
+    tool_calls_per_turn: Count = Field(default=8, description="Tool calls of one model turn that are carried out.")
+    plan_steps: Count = Field(default=12, description="Steps of one plan.")
+    model_timeout_s: Seconds = Field(default=120.0, description="Seconds that one attempt of a model call may take.")
+    admission: AdmissionSetting = AdmissionSetting()
+    retry: RetrySetting = RetrySetting()
+    breaker: BreakerSetting = BreakerSetting()
+    rates: dict[str, Rate] = Field(
+        default={}, description="Rate limits by provider:model, provider:*, tool or tool#tier."
+    )
+
+    def limits(self) -> RunLimits:
+        """Return the bounds of one run, in the units that the policies use."""
+        return RunLimits(
+            ceiling=micros(self.run_usd),
+            deadline_s=self.deadline_s,
+            soft_deadline_s=self.soft_deadline_s or 0.8 * self.deadline_s,
+            depth=self.depth,
+            delegations=self.delegations,
+            tool_calls_per_turn=self.tool_calls_per_turn,
+            plan_steps=self.plan_steps,
+        )
+
+    def places(self) -> dict[str, Path]:
+        """Return the world's files and folders; what is relative lies in the workspace, or in the current folder."""
+        file = workspace_file(self.start or Path.cwd()) if self.world else None
+        root = file.parent if file else Path.cwd()
+        return {name: root / place for name, place in self.world.items()}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Code goes before the environment, the environment before the workspace's file."""
+        file = workspace_file(cls.start or Path.cwd())
+        if file is None:
+            return init_settings, env_settings
+        if file.name == "pyproject.toml":
+            return init_settings, env_settings, _Pyproject(settings_cls, file)
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+
+
+def workspace_file(start: Path) -> Path | None:
+    """Return the file that marks the workspace around *start*; None outside of any."""
+    try:
+        return find_workspace(folder=start).marker
+    except Invalid as error:
+        if error.code != "no_workspace":
+            raise
+        return None
+
+
+class _Pyproject(PyprojectTomlConfigSettingsSource):
+    """The `[tool.coordinator]` table of one `pyproject.toml`."""
+
+    def __init__(self, settings_cls: type[BaseSettings], file: Path) -> None:
+        self.toml_table_header = ("tool", "coordinator")
+        super().__init__(settings_cls, file)
+
+
+def load_settings(start: Path, **code: Any) -> Settings:
+    """Return the settings of the workspace around *start*, overridden by *code*.
+
+    Raises:
+        Invalid: `bad_settings`, naming the setting, what is wrong with it and where it may stand.
+    """
+    located = type("Settings", (Settings,), {"start": start, "__doc__": Settings.__doc__, "__module__": __name__})
+    try:
+        settings: Settings = located(**code)
+        return settings
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        name = ".".join(map(str, first["loc"]))
+        where = workspace_file(start) or "the environment"
+        raise Invalid(
+            f"setting {name} is wrong: {first['msg']} (given {first['input']!r})", code="bad_settings",
+            hint=f"correct it in {where}, in COORDINATOR_{name.upper().replace('.', '__')} or in the code",
+            details={"loc": first["loc"]},
+        ) from error  # fmt: skip
+    except tomllib.TOMLDecodeError as error:
+        raise Invalid(f"{workspace_file(start)}: {error}", code="bad_toml", hint="correct the TOML") from error
+    except SettingsError as error:
+        raise Invalid(
+            f"an environment variable is wrong: {error}", code="bad_settings", hint="give it as JSON"
+        ) from error

@@ -1,0 +1,1 @@
+"""Worlds for tests: virtual time and faults on demand."""

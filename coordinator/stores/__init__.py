@@ -1,0 +1,1 @@
+"""Where the state that runs share lives."""

@@ -1,0 +1,1 @@
+"""Holders in the memory of one process: money, rates, health, retries."""

@@ -1,0 +1,186 @@
+"""Breakers in one process: pybreaker's state machine behind an adapter that is safe under asyncio.
+
+pybreaker is never on the stack at an await: it would hold a thread lock there, count cancellations as failures and let
+every waiting call probe at once. So admission is ours, on the loop's clock; pybreaker counts, and says when to trip.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+import pybreaker
+
+from coordinator.domain.errors import Refused
+from coordinator.domain.limits import BreakerLimits
+from coordinator.domain.value import value
+
+OnTransition = Callable[[str, str, str], None]
+"""Is told dependency, old state and new state, at once and synchronously."""
+
+
+@value
+class BreakerState:
+    """One breaker: its state, failures in a row, and how often it has tripped."""
+
+    dependency: str
+    state: str
+    failures: int
+    trips: int
+    probing: bool
+
+
+class Breakers:
+    """The breakers of a process, one per dependency.
+
+    Args:
+        default: the limits of every dependency that has none of its own.
+        named: limits by dependency.
+        on_transition: is told every change of state.
+    """
+
+    def __init__(
+        self,
+        default: BreakerLimits | None = None,
+        named: dict[str, BreakerLimits] | None = None,
+        on_transition: OnTransition | None = None,
+    ) -> None:
+        self._default = default or BreakerLimits()
+        self._named = dict(named or {})
+        self._on_transition = on_transition
+        self._breakers: dict[str, Breaker] = {}
+
+    def of(self, dependency: str) -> "Breaker":
+        """Return the breaker of *dependency*, made on first use."""
+        breaker = self._breakers.get(dependency)
+        if breaker is None:
+            limits = self._named.get(dependency, self._default)
+            breaker = self._breakers[dependency] = Breaker(dependency, limits, self._on_transition)
+        return breaker
+
+    def snapshot(self) -> tuple[BreakerState, ...]:
+        """Return every breaker as it stands."""
+        return tuple(breaker.snapshot() for breaker in self._breakers.values())
+
+
+class Breaker(pybreaker.CircuitBreakerListener):
+    """A switch that stops calls to what is down.
+
+    *failures* in a row open it; after the cooldown one probe may pass, whose success closes it and whose failure opens
+    it again. Results of calls that began before the last change of state are dropped. Needs a running event loop.
+
+    Args:
+        dependency: whose switch it is.
+        limits: when to open, and for how long.
+        on_transition: is told every change of state.
+    """
+
+    def __init__(self, dependency: str, limits: BreakerLimits, on_transition: OnTransition | None = None) -> None:
+        self._dependency = dependency
+        self._cooldown_s = limits.cooldown_s
+        self._on_transition = on_transition
+        self._opened_at = 0.0
+        self._trips = 0
+        self._failures = 0
+        self._calm = Trial(self)
+        self._probe: Trial | None = None
+        self.state: str = pybreaker.STATE_CLOSED
+        self._machine = pybreaker.CircuitBreaker(
+            fail_max=limits.failures, reset_timeout=limits.cooldown_s, listeners=[self], throw_new_error_on_trip=False
+        )
+
+    def admit(self) -> "Trial":
+        """Let a call through.
+
+        Raises:
+            Refused: `breaker_open`, in passing, with `retry_after`.
+        """
+        if self.state == pybreaker.STATE_CLOSED:
+            # All calls of one closed period share one trial: none of them holds anything that could be lost.
+            return self._calm
+        left = self._opened_at + self._cooldown_s - asyncio.get_running_loop().time()
+        if self.state == pybreaker.STATE_OPEN and left <= 0:
+            self._machine.half_open()
+        if self.state == pybreaker.STATE_OPEN or self._probe is not None:
+            raise self._refusal(left if left > 0 else self._cooldown_s)
+        self._probe = Trial(self)
+        return self._probe
+
+    def ended(self, trial: "Trial", *, failed: bool | None) -> None:
+        """Take the result of *trial* into account; None when it says nothing about health."""
+        if trial is self._probe:
+            self._probe = None
+        elif trial is not self._calm:
+            return
+        if failed is None:
+            return
+        if failed:
+            self._failures += 1
+            self._record(_fail)
+        elif self._failures or trial is not self._calm:
+            self._failures = 0
+            self._record(_pass)
+
+    def snapshot(self) -> BreakerState:
+        """Return the breaker as it stands."""
+        return BreakerState(self._dependency, self.state, self._failures, self._trips, self._probe is not None)
+
+    def state_change(
+        self,
+        cb: pybreaker.CircuitBreaker,
+        old_state: pybreaker.CircuitBreakerState | None,
+        new_state: pybreaker.CircuitBreakerState,
+    ) -> None:
+        """Follow pybreaker into *new_state*; a new period begins, and the trials of the old one no longer count."""
+        old, self.state = self.state, new_state.name
+        self._calm, self._probe = Trial(self), None
+        if self.state == pybreaker.STATE_OPEN:
+            self._opened_at = asyncio.get_running_loop().time()
+            self._trips += 1
+        elif self.state == pybreaker.STATE_CLOSED:
+            self._failures = 0
+        if self._on_transition is not None:
+            self._on_transition(self._dependency, old, self.state)
+
+    def _record(self, result: Callable[[], None]) -> None:
+        with suppress(_FailedError):
+            self._machine.call(result)
+
+    def _refusal(self, retry_after: float) -> Refused:
+        return Refused(
+            f"{self._dependency} is not called: it failed {self._failures} times in a row",
+            code="breaker_open", hint=f"it is tried again in {retry_after:.1f} s",
+            retry_after=retry_after, passing=True,
+        )  # fmt: skip
+
+
+class Trial:
+    """Leave to call something; the one of a probe is its permit, so exactly one method must end it."""
+
+    __slots__ = ("_breaker",)
+
+    def __init__(self, breaker: Breaker) -> None:
+        self._breaker = breaker
+
+    def succeeded(self) -> None:
+        """Say that the call went well."""
+        self._breaker.ended(self, failed=False)
+
+    def failed(self, error: Exception) -> None:
+        """Say that the call failed in a way that counts."""
+        self._breaker.ended(self, failed=True)
+
+    def returned(self) -> None:
+        """Say nothing about health: the call was cancelled, refused or invalid."""
+        self._breaker.ended(self, failed=None)
+
+
+class _FailedError(Exception):
+    """Stands for the real error, whose traceback pybreaker would lengthen."""
+
+
+def _fail() -> None:
+    raise _FailedError
+
+
+def _pass() -> None:
+    return None

@@ -1,0 +1,46 @@
+"""One leaky bucket of a gate, over aiolimiter: how long until an amount fits, and taking and giving back."""
+
+from aiolimiter import AsyncLimiter
+
+
+class Bucket:
+    """Lets *amount* pass in any window of *window_s* seconds.
+
+    aiolimiter alone may admit twice its rate in the first window, has no refund, and refuses amounts above its
+    capacity. So it is configured with less: burst + rate x window <= amount. Whoever asks for more than the burst waits
+    until the bucket is empty, takes all of it and leaves the rest as a debt that the next ones wait for.
+
+    Args:
+        amount: per window, at least 1.
+        window_s: seconds.
+        burst: the share of *amount* that may pass at once.
+    """
+
+    __slots__ = ("_limiter", "_rate", "capacity")
+
+    def __init__(self, amount: float, window_s: float, burst: float) -> None:
+        self.capacity = min(max(1.0, amount * burst), amount)
+        # A single one per window leaves nothing for a rate beside the burst: one bucketful per window is strict.
+        self._rate = max(amount - self.capacity, min(self.capacity, 1.0)) / window_s
+        self._limiter = AsyncLimiter(self.capacity, self.capacity / self._rate)
+
+    @property
+    def level(self) -> float:
+        """How full the bucket is; above the capacity it is in debt."""
+        self._limiter.has_capacity(0)  # lets it leak up to now
+        return self._limiter._level  # noqa: SLF001 - aiolimiter has no reading, no debt and no refund; a test pins it
+
+    def delay(self, amount: float, ahead: float = 0.0) -> float:
+        """Return the seconds until *amount* fits when *ahead* passes before it; 0 when it fits now."""
+        over = self.level + ahead + min(amount, self.capacity) - self.capacity
+        # Two ways to the same instant differ in the last bits of a float: so much too much is not too much.
+        return over / self._rate if over > 1e-9 * self.capacity else 0.0
+
+    def take(self, amount: float) -> None:
+        """Take *amount*, whether it fits or not."""
+        self._limiter._level += amount  # noqa: SLF001 - as above
+
+    def give(self, amount: float, held_s: float = 0.0) -> None:
+        """Give *amount* back, less what may have leaked out in the *held_s* seconds since it was taken."""
+        level = max(0.0, self.level - max(0.0, amount - held_s * self._rate))
+        self._limiter._level = level  # noqa: SLF001 - as above

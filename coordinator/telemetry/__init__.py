@@ -1,0 +1,1 @@
+"""What leaves the house about what happened: events as JSON lines."""

@@ -1,0 +1,20 @@
+"""Every async test runs in virtual time and with frozen values; the marker `real_time` opts out of the first."""
+
+import os
+
+os.environ["COORDINATOR_FROZEN_VALUES"] = "1"  # before the first import of coordinator, which reads it once
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from coordinator.simulation.clock import VirtualLoop
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    if item.get_closest_marker("real_time"):
+        return {"real": asyncio.new_event_loop}
+    return {"virtual": VirtualLoop}

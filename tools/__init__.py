@@ -1,0 +1,1 @@
+"""The reference team's own tools, one file per system they touch."""
