@@ -20,9 +20,8 @@ venv: ## set up .venv (every target below does)
 run: venv ## answer one support ticket, offline
 	@$(BIN)/coordinator run scenarios/support_ticket.yaml
 
-# Values are frozen for the type checker always; in tests they are frozen for real.
 test: venv ## run all tests
-	@COORDINATOR_FROZEN_VALUES=1 $(BIN)/python -m pytest
+	@$(BIN)/python -m pytest
 
 lint: venv ## ruff: rules and format
 	@$(BIN)/ruff check

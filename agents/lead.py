@@ -85,7 +85,7 @@ async def _delegate(brief: Brief, ctx: AgentContext, work: Work, plan: Plan) -> 
     """Carry out the plan, and what a plan may have forgotten: a draft and its review."""
     reports = await ctx.execute(plan, brief)
     work.add(reports.values())
-    _stop_if_refused(work, ctx)
+    _stop_if_refused(work)
     if work.facts and work.draft is None:
         await _write(brief, ctx, work)
     if work.draft is not None and work.verdict is None:
@@ -96,7 +96,7 @@ async def _write(brief: Brief, ctx: AgentContext, work: Work, *more: Material) -
     goal = "Write the answer from the findings."
     report = await ctx.delegate("writer", Brief(request=brief.request, goal=goal, materials=work.materials(*more)))
     work.add([report])
-    _stop_if_refused(work, ctx)
+    _stop_if_refused(work)
 
 
 async def _review(brief: Brief, ctx: AgentContext, work: Work) -> None:
@@ -107,17 +107,16 @@ async def _review(brief: Brief, ctx: AgentContext, work: Work) -> None:
     work.verdict = None
     report = await ctx.delegate("reviewer", Brief(request=brief.request, goal=goal, materials=work.materials(draft)))
     work.add([report])
-    _stop_if_refused(work, ctx)
+    _stop_if_refused(work)
 
 
-def _stop_if_refused(work: Work, ctx: AgentContext) -> None:
+def _stop_if_refused(work: Work) -> None:
     """End the run when a ceiling or the deadline ended a member: no other member could do better.
 
     Raises:
         Refused: the refusal that ended the member.
     """
     for report in work.failed:
-        ctx.flag(report.code, f"{report.agent} could not do its part: {report.message}", report.agent)
         if isinstance(report.error, Refused) and report.error.ends_agent and report.code != "loop_stopped":
             raise report.error
     work.failed.clear()
@@ -146,7 +145,7 @@ async def _replan(brief: Brief, ctx: AgentContext, work: Work, reason: str) -> N
     goal = f"Find what is still missing: {'; '.join(work.gaps)}"
     known = len(work.findings)
     work.add([await ctx.delegate(work.gatherer, Brief(request=brief.request, goal=goal, materials=work.materials()))])
-    _stop_if_refused(work, ctx)
+    _stop_if_refused(work)
     if any(found.facts for found in work.findings[known:]):
         await _write(brief, ctx, work)
         await _review(brief, ctx, work)

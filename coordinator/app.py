@@ -14,7 +14,6 @@ from typing import Any, Self
 from coordinator.domain.calls import ModelCall, RunCall, Task
 from coordinator.domain.errors import CoordinatorError, Invalid
 from coordinator.domain.events import Observer
-from coordinator.domain.layer import Layer
 from coordinator.domain.limits import BreakerLimits, GateLimits, RetryLimits
 from coordinator.domain.model import Model, ModelReply, Target
 from coordinator.domain.money import Price, micros
@@ -33,6 +32,7 @@ from coordinator.policies.accounts import Accounts, Ceilings, run_account
 from coordinator.policies.admission import Admission
 from coordinator.policies.budget import ModelPrices
 from coordinator.settings import Settings
+from coordinator.simulation.faults import FaultRule, Faults
 from coordinator.stores.memory.breaker import Breakers
 from coordinator.stores.memory.estimates import Estimates
 from coordinator.stores.memory.gate import Gates
@@ -70,7 +70,7 @@ class Coordinator:
         world: names and places of the team's data; by default that of the settings.
         observers: are told every event of every run; one that raises is dropped and logged.
         models: adapters by provider name, beside those that ship.
-        faults: layers placed innermost around tools, where a scenario wants them to fail.
+        faults: which tools are to fail, and how; for scenarios and tests.
         ports: clock, ids and randomness.
 
     Raises:
@@ -85,7 +85,7 @@ class Coordinator:
         world: Mapping[str, Path] | None = None,
         observers: Sequence[Observer] = (),
         models: Mapping[str, Model] | None = None,
-        faults: Sequence[Layer[Any, Any]] = (),
+        faults: Sequence[FaultRule] = (),
         ports: Ports | None = None,
     ) -> None:
         self.team = team
@@ -97,9 +97,9 @@ class Coordinator:
         self._models = _Models(dict(models or {}))
         self._ledger = Ledger()
         self._limits = self.settings.limits()
-        self._held = self._holders(tuple(faults))
+        self.held = self._holders(faults)
         self._crew = self._assemble()
-        self._run = around_run(self._held, Manage(self._crew))
+        self._run = around_run(self.held, Manage(self._crew))
         self._stack = AsyncExitStack()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._shared: Any = None
@@ -200,7 +200,7 @@ class Coordinator:
             async with self.team.resources(places) as resources:
                 yield resources
 
-    def _holders(self, faults: tuple[Layer[Any, Any], ...]) -> Holders:
+    def _holders(self, faults: Sequence[FaultRule]) -> Holders:
         settings = self.settings
         routes = self._routes()
         targets = sorted({str(target) for options in routes.values() for target in options})
@@ -217,11 +217,11 @@ class Coordinator:
             retry=RetryLimits(settings.retry.attempts, settings.retry.base_s, settings.retry.cap_s),
             routes=routes,
             prices=ModelPrices(self._prices(targets)),
-            faults=faults,
+            faults=(Faults(faults),) if faults else (),
         )
 
     def _assemble(self) -> Crew:
-        pipelines = compose(self._held, Cores(deliver, self._models, ToolCore(Threads())))
+        pipelines = compose(self.held, Cores(deliver, self._models, ToolCore(Threads())))
         return Crew(self.team, pipelines.model, pipelines.tool, pipelines.delegation, self.settings.model_timeout_s)
 
     def _routes(self) -> dict[str, tuple[Target, ...]]:

@@ -1,6 +1,7 @@
 """Orders of the shop: look one up, list them, cancel one, refund one."""
 
 import sqlite3
+from collections.abc import Iterator
 from datetime import date
 from enum import StrEnum
 from typing import Annotated
@@ -8,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from coordinator import Effect, Passage, ToolContext, tool
-from tools.desk import CustomerNotFound, Desk, OrderNotFound, euros, long_date, call_key
+from tools.desk import CustomerNotFound, Desk, OrderNotFound, call_key, euros, long_date
 
 OrderNumber = Annotated[str, Field(pattern=r"^\d{4,}$")]
 
@@ -149,14 +150,14 @@ async def refund_order(
         amount_cents: what to pay back, in euro cents; never more than what was paid and is not refunded yet.
         reason: why the money goes back, for the books.
     """
-    desk = ctx.resources
+    desk, call = ctx.resources, call_key(ctx)
     row = desk.order(order_id, ctx.tenant)
-    call = call_key(ctx)
-    with desk.database:
-        if _refund(desk, call) is None:
-            left = row["total_cents"] - row["refunded_cents"]
-            if amount_cents > left:
-                raise RefundTooLarge(f"only {euros(left)} of order {order_id} can still be refunded")
+    refund = _refund(desk, call)
+    if refund is None:
+        left = row["total_cents"] - row["refunded_cents"]
+        if amount_cents > left:
+            raise RefundTooLarge(f"only {euros(left)} of order {order_id} can still be refunded")
+        with desk.database:
             desk.database.execute(
                 "INSERT INTO refunds (call, order_id, amount_cents, reason) VALUES (?, ?, ?, ?)",
                 (call, row["order_id"], amount_cents, reason),
@@ -165,14 +166,15 @@ async def refund_order(
                 "UPDATE orders SET refunded_cents = refunded_cents + ? WHERE order_id = ?",
                 (amount_cents, row["order_id"]),
             )
-    made = _refund(desk, call)
-    assert made is not None
-    return Refund(order_id=order_id, **dict(made))
+        refund = _refund(desk, call)
+    return Refund.model_validate(dict(refund or {}))
 
 
 def _refund(desk: Desk, call: str) -> sqlite3.Row | None:
+    """Return what the call named *call* has already paid back; None before it."""
     found: sqlite3.Row | None = desk.database.execute(
-        "SELECT refund_id, amount_cents, refunded_cents FROM refunds JOIN orders USING (order_id) WHERE call = ?",
+        "SELECT refund_id, CAST(order_id AS TEXT) AS order_id, amount_cents, refunded_cents"
+        " FROM refunds JOIN orders USING (order_id) WHERE call = ?",
         (call,),
     ).fetchone()
     return found
@@ -207,24 +209,26 @@ def _days_late(row: sqlite3.Row, today: date) -> int:
 def _sentences(row: sqlite3.Row, items: list[Item], late: int, today: date) -> list[str]:
     """Return the record as prose: what a person at the desk would read out."""
     number = row["order_id"]
-    told = [f"Order {number} is {row['status']}{_with_carrier(row)}."]
-    if row["delivered_on"]:
-        told.append(f"It was delivered on {long_date(row['delivered_on'])}.")
-    elif late:
-        days = "1 day" if late == 1 else f"{late} days"
-@@
-    elif row["expected_on"]:
-        told.append(f"It is expected to arrive on {long_date(row['expected_on'])}.")
-    if row["last_seen_on"] and not row["delivered_on"]:
-        told.append(
-            f"The carrier last scanned the parcel in {row['last_seen_at']} on {long_date(row['last_seen_on'])}."
-        )
+    told = [f"Order {number} is {row['status']}{_with_carrier(row)}.", *_whereabouts(row, late, today)]
     bought = ", ".join(f"{item.quantity} × {item.name}" for item in items)
     told.append(f"It was placed on {long_date(row['placed_on'])} for {row['delivery']} delivery and holds {bought}.")
     told.append(f"The total of {euros(row['total_cents'])} was paid by {row['paid_by']}.")
     if row["refunded_cents"]:
         told.append(f"Of this, {euros(row['refunded_cents'])} has been refunded.")
     return told
+
+
+def _whereabouts(row: sqlite3.Row, late: int, today: date) -> Iterator[str]:
+    if row["delivered_on"]:
+        yield f"It was delivered on {long_date(row['delivered_on'])}."
+        return
+    if late:
+        days = "1 day" if late == 1 else f"{late} days"
+        yield f"It should have arrived on {long_date(row['expected_on'])} and is {days} late today, {long_date(today)}."
+    elif row["expected_on"]:
+        yield f"It is expected to arrive on {long_date(row['expected_on'])}."
+    if row["last_seen_on"]:
+        yield f"The carrier last scanned the parcel in {row['last_seen_at']} on {long_date(row['last_seen_on'])}."
 
 
 def _with_carrier(row: sqlite3.Row) -> str:

@@ -20,7 +20,7 @@ LEFT_BEHIND = ("__pycache__", "*.py[co]", "*.db", "*.db-*", "*.sqlite", "*.sqlit
 
 _IMPORT = re.compile(r"^(\s*(?:from|import) )(agents|tools)\b", re.MULTILINE)
 _TEAM = re.compile(r"(?<![\w./{-])(agents(?:\.\w+)*:[A-Za-z_]\w*)")
-_TEXT = {".py", ".yaml", ".yml", ".toml", ".md"}
+_NAMING_TEAMS = {".py", ".yaml", ".yml", ".toml"}
 
 _README = """\
 # A team of agents
@@ -132,7 +132,7 @@ def _copy(source: Path, folder: Path) -> None:
 
 
 def _nest(draft: Path, package: str) -> None:
-    for path in _texts(draft):
+    for path in _naming_teams(draft):
         text = path.read_text(encoding="utf-8")
         changed = _IMPORT.sub(rf"\g<1>{package}.\g<2>", text) if path.suffix == ".py" else text
         changed = _TEAM.sub(rf"{package}.\g<1>", changed)
@@ -145,8 +145,8 @@ def _nest(draft: Path, package: str) -> None:
         (draft / part).rename(home / part)
 
 
-def _texts(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.suffix in _TEXT and path.is_file())
+def _naming_teams(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.suffix in _NAMING_TEAMS and path.is_file())
 
 
 def _move(draft: Path, target: Path) -> None:

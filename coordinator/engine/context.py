@@ -203,6 +203,8 @@ class Context:
         sent = self.crew.delegation(call)
         report = await (sent if self._place is None else self._place.while_lent(sent))
         self._found.extend(report.passages)
+        if report.status == "failed":
+            self.flag(report.code, f"{name} could not do its part: {report.message}", name)
         return report
 
     async def _output(self, reply: Coroutine[Any, Any, ToolReply]) -> Any:

@@ -19,7 +19,7 @@ from coordinator.engine.together import first
 from coordinator.engine.work import Work, perform
 
 # These say that the agent did not finish, not that a limit of money, rate or admission turned the run away.
-UNFINISHED = frozenset({"deadline_exceeded", "loop_stopped", "turn_limit"})
+UNFINISHED = frozenset({"deadline_exceeded", "loop_stopped", "soft_deadline", "turn_limit"})
 
 
 class Manage:
@@ -62,14 +62,11 @@ def completed(run: RunState, reply: RunReply, duration: float) -> RunResult:
     if status is Status.COMPLETED and run.issues:
         status = Status.FLAGGED
     code = "ok" if status is Status.COMPLETED else run.issues[0].code if run.issues else str(status)
-    stop = next((issue.code for issue in run.issues if issue.code in STOPS), "finished")
+    stop = next((issue.code for issue in run.issues if issue.code in UNFINISHED), "finished")
     output = reply.output.model_dump(mode="json") if isinstance(reply.output, BaseModel) else reply.output
     return _result(
         run, status, code, duration, text=said.text, citations=said.citations, stop_reason=stop, output=output
     )
-
-
-STOPS = UNFINISHED | {"soft_deadline"}
 
 
 def ended(run: RunState, error: BaseException, duration: float) -> RunResult:

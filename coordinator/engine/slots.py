@@ -42,9 +42,9 @@ class Slots:
             await waiter
         except asyncio.CancelledError:
             # The place may have been handed over in the same moment: then it goes to the next in line.
-            if waiter.done() and not waiter.cancelled():
+            if not waiter.cancelled():
                 self.give()
-            else:
+            elif waiter in self._waiting:  # who gives a place passes over those that were cancelled, and drops them
                 self._waiting.remove(waiter)
             raise
 

@@ -13,10 +13,10 @@ GATHER = "INSERT INTO words (words, rank) VALUES ('hashsize', 16777216);"
 MAX_TERMS = 64
 
 _WORD = re.compile(r"\w+")
-# Finding the humps first and looking around only there is three times as fast as matching every word.
-_HUMP = re.compile(r"[a-z0-9][A-Z]")
-_BEFORE = re.compile(r"[A-Z]*[a-z0-9]+\Z")
-_AFTER = re.compile(r"[A-Z]+[a-z0-9]*")
+# Finding capitals inside of words first, and looking around only there, is three times as fast as matching every word.
+_INNER_CAPITAL = re.compile(r"[A-Za-z0-9](?=[A-Z])")
+_BEFORE = re.compile(r"(?:[A-Z]?[a-z0-9]+|[A-Z]+)\Z")
+_AFTER = re.compile(r"[A-Z][a-z0-9]+|[A-Z]+")
 _LONGEST_PART = 40
 
 # English function words and courtesies: in a small collection they are rare enough to outweigh what was asked.
@@ -33,8 +33,10 @@ STOP_WORDS = frozenset(_STOP_WORDS.split())
 def parts(text: str) -> str:
     """Return the parts of the camelCase words of *text*, once each; snake_case is split by the tokenizer itself."""
     found: dict[str, None] = {}
-    for hump in _HUMP.finditer(text):
-        middle = hump.start() + 1
+    for capital in _INNER_CAPITAL.finditer(text):
+        middle = capital.end()
+        if capital[0].isupper() and not text[middle + 1 : middle + 2].islower():
+            continue  # inside of an acronym
         before = _BEFORE.search(text, max(0, middle - _LONGEST_PART), middle)
         after = _AFTER.match(text, middle)
         if before and after:

@@ -120,6 +120,7 @@ def _exists(path: Path) -> bool:
 def _image(connection: sqlite3.Connection) -> bytes:
     try:
         connection.commit()
+        connection.execute("PRAGMA user_version = 0")  # a database without tables has no page to copy before a write
         return connection.serialize()
     finally:
         connection.close()

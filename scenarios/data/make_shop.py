@@ -66,7 +66,7 @@ CITIES = (
     ("Dublin", "Ireland", "D0{}"), ("Cork", "Ireland", "T1{}"), ("Berlin", "Germany", "1011{}"),
     ("Hamburg", "Germany", "2009{}"), ("Lyon", "France", "6900{}"), ("Paris", "France", "7500{}"),
     ("Utrecht", "Netherlands", "351{} AB"), ("Vienna", "Austria", "10{}0"), ("Madrid", "Spain", "2800{}"),
-    ("Copenhagen", "Denmark", "210{}"), ("Kraków", "Poland", "30-00{}"), ("Zurich", "Switzerland", "800{}"),
+    ("Copenhagen", "Denmark", "210{}"), ("Kraków", "Poland", "30-00{}"),
 )  # fmt: skip
 PRODUCTS = (
     ("Enamel camping mug", 1450), ("Wool blanket", 7900), ("Trail lantern", 3990), ("Canvas rucksack 24 l", 8900),
@@ -152,7 +152,7 @@ class Shop:
              str(expected) if status != "cancelled" else None, shipping, total, self._pick(PAYMENTS), refunded)
         )  # fmt: skip
         if status not in ("processing", "cancelled"):
-            self._shipment(number, status, shipped, expected)
+            self._shipment(number, status, shipped, expected, CARRIERS[:1] if delivery == "express" else CARRIERS)
 
     def _products(self) -> set[int]:
         return {self._between(0, len(PRODUCTS) - 1) for _ in range(self._pick((1, 1, 2, 2, 3, 4)))}
@@ -175,8 +175,10 @@ class Shop:
             return "delayed" if chance < 0.2 else "in transit"
         return "returned" if chance > 0.94 and expected < TODAY - timedelta(days=10) else "delivered"
 
-    def _shipment(self, number: int, status: str, shipped: date, expected: date) -> None:
-        carrier, prefix = self._pick(CARRIERS)
+    def _shipment(
+        self, number: int, status: str, shipped: date, expected: date, carriers: Sequence[tuple[str, str]]
+    ) -> None:
+        carrier, prefix = self._pick(carriers)
         arrived = status in ("delivered", "returned")
         # Early by a day, on the day, or late by up to three, but never after today.
         seen = min(working_days_after(expected, self._pick((-1, 0, 0, 0, 1, 3))), TODAY)

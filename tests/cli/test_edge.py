@@ -107,9 +107,11 @@ def test_every_command_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> 
 def test_reader_that_goes_away_is_no_error() -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-m", "coordinator", "--help"]
+    command = [sys.executable, "-m", "coordinator", "--version"]
+    # Buffered as in a shell, so that Python has something left to flush when it exits.
+    buffered = {name: word for name, word in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with os.fdopen(writing, "wb") as pipe:
-        done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, env=buffered, check=False)
     assert (done.returncode, done.stderr) == (141, b"")
 
 

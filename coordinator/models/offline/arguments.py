@@ -18,8 +18,12 @@ from coordinator.models.offline.words import raw_stems, stem
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s<>\"')\]]+", re.I)
 _UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.I)
-_PATH = re.compile(r"(?<![\w:/])(?:\.{0,2}/)?(?:[\w.-]+/)*[\w-]+\.[A-Za-z]\w{0,5}\b|(?<![\w:/])(?:\.{0,2}/)?(?:[\w.-]+/)+[\w.-]*")
-_MONEY = re.compile(r"(?:[$€£]\s?(\d+(?:[.,]\d+)*)|\b(\d+(?:[.,]\d+)*)\s?(?:dollars?|euros?|pounds?|USD|EUR|GBP|€|\$|£))", re.I)
+_PATH = re.compile(
+    r"(?<![\w:/])(?:\.{0,2}/)?(?:[\w.-]+/)*[\w-]+\.[A-Za-z]\w{0,5}\b|(?<![\w:/])(?:\.{0,2}/)?(?:[\w.-]+/)+[\w.-]*"
+)
+_MONEY = re.compile(
+    r"(?:[$€£]\s?(\d+(?:[.,]\d+)*)|\b(\d+(?:[.,]\d+)*)\s?(?:dollars?|euros?|pounds?|USD|EUR|GBP|€|\$|£))", re.I
+)
 _MONTHS = "january february march april may june july august september october november december".split()
 _MONTH = "|".join(f"{month}|{month[:3]}" for month in _MONTHS)
 _ISO = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
@@ -29,13 +33,18 @@ _NUMBER = re.compile(r"(?<![\w.-])-?\d+(?:\.\d+)?(?![\w-]|\.\d)")
 _TOKEN = re.compile(r"[^\s,;:!?\"'“”()\[\]<>#]+")
 _QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|`([^`]+)`|(?<!\w)'([^']+)'(?!\w)")
 _COUNTED = re.compile(r"\b(?:last|first|top|latest|newest|up to|at most)\s+(\d+|[a-z]+)\b", re.I)
-_NUMBER_WORDS = {w: n for n, w in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split())}
+_NUMBER_WORDS = {
+    w: n for n, w in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split())
+}
 _ID_WORDS = frozenset(stem(word) for word in "id number no code ref reference key identifier".split())
 _QUERY_WORDS = frozenset(stem(word) for word in "query question search look keyword phrase find term lookup".split())
 _CODE_WORDS = frozenset(stem(word) for word in "sql regex regexp expression code script formula command".split())
 _MONEY_WORDS = frozenset(stem(word) for word in "amount price cost money sum usd eur total fee budget".split())
 _LIMIT_WORDS = frozenset(stem(word) for word in "limit count max maximum top many most".split())
-_PROSE_WORDS = frozenset(stem(word) for word in "title body reason description message subject text note comment summary content request".split())
+_PROSE_WORDS = frozenset(
+    stem(word)
+    for word in "title body reason description message subject text note comment summary content request".split()
+)
 _PLACES = ((re.compile(r"origin|source|from|depart|start"), "from"), (re.compile(r"destin|target|arriv|\bto\b|recipient"), "to"),
            (re.compile(r"city|place|location|region|country|town"), "in|at|near|for|of"))  # fmt: skip
 _CAPITALS = r"[A-Z][\w-]+(?: [A-Z][\w-]+)*"
@@ -108,7 +117,9 @@ def _yield(place: Shape, said: Said, taken: set[str], *, required: bool) -> tupl
 
 def _many(place: Shape, said: Said, taken: set[str], *, required: bool) -> tuple[str, Any] | None:
     for rule, name in _LADDER:
-        found = [item for item in dict.fromkeys(rule(place.item, said)) if str(item) not in taken and fits(item, place.item)]
+        found = [
+            item for item in dict.fromkeys(rule(place.item, said)) if str(item) not in taken and fits(item, place.item)
+        ]
         if found and fits(found, place) and (required or name == "text"):
             return name, found
     return None
@@ -182,7 +193,10 @@ def _patterned(place: Shape, said: Said) -> Iterator[Any]:
     for text in said.texts:
         found = [m for m in _TOKEN.finditer(_bare(text)) if fits(m.group().rstrip("."), place)]
         digits = [m for m in found if any(map(str.isdigit, m.group()))]
-        near = sorted(digits or [m for m in found if not words.is_stop(m.group())], key=lambda m: (_distance(place, text, m), m.start()))
+        near = sorted(
+            digits or [m for m in found if not words.is_stop(m.group())],
+            key=lambda m: (_distance(place, text, m), m.start()),
+        )
         yield from (m.group().rstrip(".") for m in near if digits or _distance(place, text, m) < 25)
 
 
@@ -217,7 +231,9 @@ def _numbered(place: Shape, said: Said) -> Iterator[Any]:
         if stem("month") in about:
             yield from (n for n, name in enumerate(_MONTHS, 1) if re.search(rf"\b{name}\b", text, re.I))
         close = [(_distance(place, text, m), m.start(), m.group()) for m in _NUMBER.finditer(_bare(text))]
-        yield from (read(found) for gap, _, found in sorted(close) if gap < 60 and (place.kind == "number" or "." not in found))
+        yield from (
+            read(found) for gap, _, found in sorted(close) if gap < 60 and (place.kind == "number" or "." not in found)
+        )
 
 
 def _count(word: str) -> int | None:
@@ -256,7 +272,11 @@ def _placed(place: Shape, said: Said) -> Iterator[Any]:
             if pattern.search(about):
                 yield from re.findall(rf"\b(?:{preposition}) ({_CAPITALS})", text)
         for word in raw_stems(place.name):
-            yield from (m.group(2) for m in re.finditer(r"\b(\w+) ([\w-]+)", text) if stem(m.group(1)) == word and not words.is_stop(m.group(2)))
+            yield from (
+                m.group(2)
+                for m in re.finditer(r"\b(\w+) ([\w-]+)", text)
+                if stem(m.group(1)) == word and not words.is_stop(m.group(2))
+            )
         if stem("name") in raw_stems(about):
             yield from ("".join(groups) for groups in _QUOTED.findall(text))
             yield from re.findall(rf"(?<=[a-z,] )({_CAPITALS})", text)

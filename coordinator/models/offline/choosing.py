@@ -3,7 +3,6 @@
 Only the user's own words order an act; results and instructions give values and evidence, never orders.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from math import log
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import orjson
 
 from coordinator.domain.briefs import Brief
-from coordinator.domain.effects import Effect
 from coordinator.domain.model import ToolSpec
 from coordinator.domain.value import value
 from coordinator.models.offline import planning, words
@@ -20,7 +18,8 @@ from coordinator.models.offline.conversation import Conversation
 from coordinator.models.offline.evidence import FOUND_FROM, Finding, Part, Reading
 from coordinator.models.offline.orders import Order, orders
 from coordinator.models.offline.schemas import Shape, shape
-from coordinator.models.offline.words import acts_alike, raw_stems, stem, stem_set
+from coordinator.models.offline.tooling import act_verbs, effect_of, reads_only, things
+from coordinator.models.offline.words import raw_stems, stem, stem_set
 
 MOST_CALLS = 6
 AT_ONCE = 4
@@ -30,7 +29,6 @@ WEAK = 0.77
 """Coverage below which a search is asked again, with synonyms."""
 MOST_SYNONYMS = 14
 
-_SENTENCES = {effect.sentence: effect for effect in Effect}
 _SEARCHES = frozenset(stem(word) for word in "search find query look lookup grep retrieve ask discover".split())
 _ABOUT_BRIEF = frozenset(field.description for field in Brief.model_fields.values())
 
@@ -78,29 +76,32 @@ def choose(tools: Sequence[ToolSpec], reading: Reading) -> tuple[Wish, ...]:
     return ()
 
 
-def reads_only(spec: ToolSpec) -> bool:
-    """Say whether *spec* changes nothing: by its effect's sentence, else by its verb; in doubt it acts."""
-    for sentence, effect in _SENTENCES.items():
-        if spec.description.rstrip().endswith(sentence):
-            return effect is Effect.READ
-    verbs = [*raw_stems(spec.name)[:1], *raw_stems(spec.description)[:1]]
-    return any(verb in words.READS for verb in verbs) and not any(acts_alike(verb) - words.READS for verb in verbs if verb not in words.READS)
-
-
 def _dead(spec: ToolSpec, conversation: Conversation) -> bool:
     """A tool that failed for good, or answered only in part, is not asked again in this conversation."""
-    return any(use.name == spec.name and use.status in ("error", "rejected", "degraded") and not use.retryable for use in conversation.used)
+    return any(
+        use.name == spec.name and use.status in ("error", "rejected", "degraded") and not use.retryable
+        for use in conversation.used
+    )
 
 
 def _reads(specs: list[ToolSpec], reading: Reading, done: set[tuple[str, bytes]]) -> list[Wish]:
     rarity = _rarity(specs)
-    found = [one for place, spec in enumerate(specs) for one in _read(place, spec, reading, rarity) if one.wish.canonical not in done]
+    found = [
+        one
+        for place, spec in enumerate(specs)
+        for one in _read(place, spec, reading, rarity)
+        if one.wish.canonical not in done
+    ]
     found.sort(key=lambda one: (-one.relevance, one.place))
     satisfied = bool(reading.findings) and all(finding.cover >= FOUND_FROM for finding in reading.findings)
     if reading.conversation.used and satisfied:
         return [one.wish for one in found if one.follows and one.relevance >= WORTH_CALLING]
     searching = [one for one in found if one.searches]
-    useful = [one for one in found if one.relevance >= WORTH_CALLING and (one.searches or not searching or one.relevance > 0.25)]
+    useful = [
+        one
+        for one in found
+        if one.relevance >= WORTH_CALLING and (one.searches or not searching or one.relevance > 0.25)
+    ]
     if not any(one.searches for one in useful):
         useful += [one for one in searching if one.relevance >= ALWAYS_SEARCH]
     return [one.wish for one in useful]
@@ -125,7 +126,9 @@ def _read(place: int, spec: ToolSpec, reading: Reading, rarity: Mapping[str, flo
             break
 
 
-def _candidate(place: int, spec: ToolSpec, conversation: Conversation, filled: Filled, rarity: Mapping[str, float]) -> _Candidate:
+def _candidate(
+    place: int, spec: ToolSpec, conversation: Conversation, filled: Filled, rarity: Mapping[str, float]
+) -> _Candidate:
     overlap = _overlap(spec, conversation.question, rarity)
     certain = filled.strong and not (filled.by_result and overlap == 0)
     relevance = overlap + (0.25 if certain else 0.0)
@@ -162,12 +165,18 @@ def _queries(spec: ToolSpec, reading: Reading) -> list[str]:
 
 
 def _query(part: Part) -> str:
-    return " ".join(term.word for term in part.terms)
+    return " ".join(term.word for term in part.terms if term.factor > 0.2 or len(part.terms) == 1)
 
 
 def _synonyms(finding: Finding) -> str:
     known = {one for term in finding.part.terms for one in term.stems}
-    found = [word for term in finding.part.terms for one in term.stems for word in words.synonym_words(one) if stem(word) not in known]
+    found = [
+        word
+        for term in finding.part.terms
+        for one in term.stems
+        for word in words.synonym_words(one)
+        if stem(word) not in known
+    ]
     return " ".join(list(dict.fromkeys(found))[:MOST_SYNONYMS])
 
 
@@ -185,33 +194,18 @@ def _act(spec: ToolSpec, conversation: Conversation) -> Wish | None:
 
 def _order(spec: ToolSpec, question: str) -> Order | None:
     verbs = act_verbs(spec)
-    things = stem_set(f"{spec.name} {_first_sentence(spec)}") - verbs
-    return next((order for order in orders(question, things) if order.verb in verbs), None)
-
-
-def act_verbs(spec: ToolSpec) -> frozenset[str]:
-    """Return the verbs, as stems, that order *spec*: the act in its description, else in its name, else its first words."""
-    described, named = raw_stems(_first_sentence(spec)), raw_stems(spec.name)
-    for stems in (described[:3], named):
-        for one in stems:
-            if acts_alike(one):
-                return acts_alike(one)
-    return frozenset(described[:1] + named[:1])
+    return next((order for order in orders(question, things(spec)) if order.verb in verbs), None)
 
 
 def _names_object(spec: ToolSpec, question: str) -> bool:
-    things = stem_set(f"{spec.name} {_first_sentence(spec)}") - act_verbs(spec) - words.GENERIC
-    return not things.isdisjoint(stem_set(question))
-
-
-def _first_sentence(spec: ToolSpec) -> str:
-    return re.split(r"(?<=[.!?])\s", spec.description.strip(), maxsplit=1)[0]
+    return not (things(spec) - words.GENERIC).isdisjoint(stem_set(question))
 
 
 def _is_member(spec: ToolSpec) -> bool:
     """Say whether *spec* hands a brief to a colleague: its arguments are described as a brief's fields are."""
     described = {sub.description for sub in shape(spec.schema, spec.schema).properties}
-    harmless = not any(spec.description.rstrip().endswith(s) for s, effect in _SENTENCES.items() if effect.needs_person)
+    effect = effect_of(spec)
+    harmless = effect is None or not effect.needs_person
     return described >= _ABOUT_BRIEF and harmless
 
 
@@ -222,7 +216,9 @@ def _delegations(specs: Sequence[ToolSpec], reading: Reading) -> tuple[Wish, ...
     members = [planning.Member(spec.name, spec.description) for spec in specs]
     steps = planning.plan(members, asked, conversation.question, MOST_CALLS) if members else ()
     called = {use.name for use in conversation.used}
-    ready = [step for step in steps if step.member not in called and all(steps[need].member in called for need in step.needs)]
+    ready = [
+        step for step in steps if step.member not in called and all(steps[need].member in called for need in step.needs)
+    ]
     schemas = {spec.name: shape(spec.schema, spec.schema) for spec in specs}
     return tuple(_brief(schemas[step.member], step, conversation) for step in ready[:AT_ONCE])
 

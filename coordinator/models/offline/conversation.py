@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import field
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ from coordinator.domain.content import Text, ToolResult, ToolUse
 from coordinator.domain.model import ModelRequest
 from coordinator.domain.value import value
 from coordinator.models.offline.passages import Excerpt
+from coordinator.models.offline.tooling import acting
 from coordinator.models.offline.words import raw_stems, stem
 
 PROSE = 6
@@ -18,8 +20,34 @@ PROSE = 6
 # Codes by which a tool says that it looked and that there is no such thing; every other error means it could not look.
 _ABSENT = re.compile(r"(?:^|_)not_found$|^no_such_")
 _ASKS = ("request", "question", "task", "query", "brief", "message", "text")
-_TEXTS = ("quote", "text", "content", "body", "passage", "excerpt", "snippet", "chunk", "statement", "summary", "description")
-_SOURCES = ("source", "path", "file", "filename", "url", "uri", "document", "doc", "location", "origin", "id", "title", "name")
+_TEXTS = (
+    "quote",
+    "text",
+    "content",
+    "body",
+    "passage",
+    "excerpt",
+    "snippet",
+    "chunk",
+    "statement",
+    "summary",
+    "description",
+)
+_SOURCES = (
+    "source",
+    "path",
+    "file",
+    "filename",
+    "url",
+    "uri",
+    "document",
+    "doc",
+    "location",
+    "origin",
+    "id",
+    "title",
+    "name",
+)
 _LINES = ("line", "line_number", "lineno", "page")
 
 
@@ -53,8 +81,17 @@ class Conversation:
     excerpts: tuple[Excerpt, ...]
     reported: tuple[str, ...]
     """What colleagues said is missing, in their words."""
-    turns: int
-    """Tool calls asked for so far."""
+    judged: bool
+    """Whether a colleague already judged what the materials quote."""
+    drafted: bool
+    """Whether the materials hold a draft that cites its sources."""
+    acts: Mapping[str, frozenset[str]] = field(default_factory=dict, compare=False, hash=False)
+    """The offered tools that change something, each with the verbs that order it."""
+
+    @property
+    def turns(self) -> int:
+        """Tool calls asked for so far."""
+        return len(self.used)
 
     @property
     def looked(self) -> bool:
@@ -63,8 +100,23 @@ class Conversation:
 
     @property
     def troubles(self) -> tuple[str, ...]:
-        """One sentence for each tool that could not look, or could only partly look."""
-        return tuple(dict.fromkeys(_trouble(use) for use in self.used if use.status in ("error", "degraded", "rejected")))
+        """One sentence for each tool that could not do its work, or only partly."""
+        failed = (use for use in self.used if use.status in ("error", "degraded", "rejected"))
+        return tuple(dict.fromkeys(_trouble(use, acts=use.name in self.acts) for use in failed))
+
+    @property
+    def absences(self) -> tuple[str, ...]:
+        """One sentence for each tool that looked for one thing and found that there is none."""
+        return tuple(
+            dict.fromkeys(
+                f"Nothing there, says {use.name}: {_why(use)}." for use in self.used if use.status == "absent"
+            )
+        )
+
+    @property
+    def done(self) -> frozenset[str]:
+        """The verbs, as stems, of what was ordered and has been done."""
+        return frozenset().union(*(self.acts[use.name] for use in self.used if use.gave and use.name in self.acts))
 
     def leaves(self) -> Iterator[tuple[str, str, Any]]:
         """Yield (owner, key, value) of every scalar in results and materials, newest first."""
@@ -77,7 +129,7 @@ class Conversation:
 
 def read(request: ModelRequest) -> Conversation:
     """Read *request*; instructions of the system never become part of the question."""
-    question, goal, materials, start = _question(request)
+    question, goal, materials = _question(request)
     used = _used(request)
     excerpts: list[Excerpt] = []
     reported: list[str] = []
@@ -88,32 +140,33 @@ def read(request: ModelRequest) -> Conversation:
         if use.gave:
             excerpts += _interleaved(use.result) or _spoken(use)
     return Conversation(
-        question, goal, used, materials, _unique(excerpts), tuple(dict.fromkeys(reported)), len(used)
+        question, goal, used, materials, _unique(excerpts), tuple(dict.fromkeys(reported)),
+        any(map(_judged, materials)), any(map(_drafted, materials)), acting(request.tools),
     )  # fmt: skip
 
 
-def _question(request: ModelRequest) -> tuple[str, str, tuple[Any, ...], int]:
-    """Return request, goal and materials of the newest user message that asks something, and its place."""
+def _question(request: ModelRequest) -> tuple[str, str, tuple[Any, ...]]:
+    """Return request, goal and materials of the newest user message that asks something."""
     for index in range(len(request.messages) - 1, -1, -1):
         message = request.messages[index]
         if message.role != "user" or not message.text.strip():
             continue
         found = _json(message.text)
         if not isinstance(found, dict):
-            return message.text, "", (), index
+            return message.text, "", ()
         asked = next((key for key in _ASKS if isinstance(found.get(key), str) and found[key].strip()), None)
         if asked is None and "error" in found:
             continue
-        return _brief(found, asked, message.text, index)
-    return "", "", (), 0
+        return _brief(found, asked, message.text)
+    return "", "", ()
 
 
-def _brief(found: dict[str, Any], asked: str | None, text: str, index: int) -> tuple[str, str, tuple[Any, ...], int]:
+def _brief(found: dict[str, Any], asked: str | None, text: str) -> tuple[str, str, tuple[Any, ...]]:
     if asked is None:
         strings = sorted((item for item in found.values() if isinstance(item, str)), key=lambda one: (-len(one), one))
-        return (strings or [text])[0], "", tuple(_others(found, {"goal"})), index
+        return (strings or [text])[0], "", tuple(_others(found, {"goal"}))
     goal = found.get("goal")
-    return found[asked], goal if isinstance(goal, str) else "", tuple(_others(found, {asked, "goal"})), index
+    return found[asked], goal if isinstance(goal, str) else "", tuple(_others(found, {asked, "goal"}))
 
 
 def _others(found: dict[str, Any], taken: set[str]) -> Iterator[Any]:
@@ -160,11 +213,15 @@ def _status(body: dict[str, Any]) -> str:
     return "error" if "result" not in body and "code" in body else "ok"
 
 
-def _trouble(use: Used) -> str:
-    why = use.message.strip().rstrip(".") or use.status
-    if use.status == "degraded":
-        return f"Could only partly look with {use.name}: {why}."
-    return f"Could not look with {use.name}: {why}."
+def _trouble(use: Used, *, acts: bool) -> str:
+    if acts:
+        return f"Could not do this with {use.name}: {_why(use)}."
+    partly = "only partly look" if use.status == "degraded" else "not look"
+    return f"Could {partly} with {use.name}: {_why(use)}."
+
+
+def _why(use: Used) -> str:
+    return use.message.strip().rstrip(".") or use.status
 
 
 def _interleaved(found: Any) -> list[Excerpt]:
@@ -198,13 +255,21 @@ def _excerpt(found: dict[str, Any]) -> Excerpt | None:
         text = max(rest, key=lambda key: (len(rest[key]), rest[key]), default=None)
         if text is None or len(rest[text].split()) < PROSE:
             return None
-    if isinstance(found.get("citations"), list) or any(_excerpt(sub) for sub in _children(found)):
+    if any(_excerpt(sub) for sub in _children(found)):
         return None  # a report that cites others is not itself a source
     line = next((found[key] for key in _LINES if type(found.get(key)) is int), None)
     if line is None:
-        line = next((item for _, item in sorted(found.items()) if type(item) is int), None) if source not in _SOURCES else None
+        line = (
+            next((item for _, item in sorted(found.items()) if type(item) is int), None)
+            if source not in _SOURCES
+            else None
+        )
     known = {text, source, *_LINES}
-    context = " ".join(item for key, item in rest.items() if key != text and (key in ("title", "heading", "section") or len(item.split()) >= PROSE))
+    context = " ".join(
+        item
+        for key, item in rest.items()
+        if key != text and (key in ("title", "heading", "section") or len(item.split()) >= PROSE)
+    )
     return Excerpt(strings[text], strings[source], line, 0, context, {k: v for k, v in found.items() if k not in known})
 
 
@@ -218,7 +283,11 @@ def _looks_like_source(strings: dict[str, str]) -> str | None:
     """Return the key of a value that is one word beside a longer text: names may be anything, a locator has no spaces."""
     if not any(len(item.split()) >= 2 for item in strings.values()):
         return None
-    return min((key for key, item in strings.items() if len(item.split()) == 1), key=lambda key: (-len(strings[key]), strings[key]), default=None)
+    return min(
+        (key for key, item in strings.items() if len(item.split()) == 1),
+        key=lambda key: (-len(strings[key]), strings[key]),
+        default=None,
+    )
 
 
 def _remarks(material: Any) -> Iterator[str]:
@@ -234,6 +303,28 @@ def _remarks(material: Any) -> Iterator[str]:
                 yield from item
             else:
                 yield from _remarks(item)
+
+
+def _judged(material: Any) -> bool:
+    """Say whether *material* holds a report: quoted facts beside a list of remarks, which may be empty."""
+    if isinstance(material, list):
+        return any(map(_judged, material))
+    if not isinstance(material, dict):
+        return False
+    lists = [item for item in material.values() if isinstance(item, list)]
+    quoting = any(isinstance(one, dict) and _excerpt(one) for item in lists for one in item)
+    remarking = any(all(isinstance(one, str) for one in item) for item in lists)
+    return (quoting and remarking and len(lists) > 1) or any(_judged(one) for one in material.values())
+
+
+def _drafted(material: Any) -> bool:
+    """Say whether *material* holds a text that cites: prose with [1] beside a list of quoted places."""
+    if isinstance(material, list):
+        return any(map(_drafted, material))
+    if not isinstance(material, dict):
+        return False
+    text = any(isinstance(item, str) and "[1]" in item for item in material.values())
+    return (text and _judged(material)) or any(_drafted(one) for one in material.values())
 
 
 def _is_remark(key: str, item: list[str], material: dict[str, Any]) -> bool:
@@ -256,7 +347,9 @@ def _records(found: Any) -> list[dict[str, Any]]:
 
 
 def _record(found: dict[str, Any]) -> str:
-    return ", ".join(f"{key.replace('_', ' ')}: {item}" for owner, key, item in _leaves(found) if item not in (None, ""))
+    return ", ".join(
+        f"{key.replace('_', ' ')}: {item}" for owner, key, item in _leaves(found) if item not in (None, "")
+    )
 
 
 def _leaves(found: Any, owner: str = "") -> Iterator[tuple[str, str, Any]]:

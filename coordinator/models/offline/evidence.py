@@ -20,12 +20,19 @@ FOUND_FROM, POSSIBLY_FROM = 0.55, 0.35
 JUDGED = 3
 """How many of the best passages of each result may decide the band."""
 
-_SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+|\s*[,;]?\s+(?=\b(?:and|but|also)\s+(?:how|what|when|where|who|which|why|can|does|is|are|do)\b)", re.I)
+_SENTENCE = re.compile(
+    r"(?<=[.!?;])\s+|\n+|\s*[,;]?\s+(?=\b(?:and|but|also)\s+(?:how|what|when|where|who|which|why|can|does|is|are|do)\b)",
+    re.I,
+)
 _INTERROGATIVE = re.compile(
     r"\W*(?:(?:and|but|also|so|or)\s+)?(?:how|what|when|where|who|whom|whose|which|why|can|could|do|does|did|is|are|was|were|will|would|should|may|has|have|am)\b",
     re.I,
 )
-_QUANTITY = re.compile(r"\bhow (?:many|much|long|often|far|big|large|soon|fast)\b|\bwhen\b|\bwhat (?:time|number|day)\b", re.I)
+_QUANTITY = re.compile(
+    r"\bhow (?:many|much|long|often|far|big|large|soon|fast)\b|\bwhen\b|\bwhat (?:time|number|day)\b", re.I
+)
+# "How long" asks for a time: "long" is no more a topic than "when".
+_MEASURE = re.compile(r"\bhow (?:many|much|long|often|far|big|large|soon|fast)\b", re.I)
 _HOW_TO = re.compile(r"\bhow (?:do|can|could|should|would|to|is|are|does)\b|\bexample\b|\bcode\b", re.I)
 _POLITE = re.compile(
     r"^\W*(?:(?:hi|hello|hey|dear|please|thanks|thank you|kindly)\b[\s,!.]*)*(?:(?:can|could|would|will) you (?:please )?|i (?:want|need|would like|'d like) (?:you )?to )?",
@@ -85,31 +92,35 @@ class Reading:
 
 
 def parts(question: str) -> tuple[Part, ...]:
-    """Split *question* into what it asks; statements around a question explain it and are not asked themselves."""
+    """Split *question* into what it asks.
+
+    Statements around a question explain it and are not asked themselves, unless they name one thing by its number: then
+    what the sources say about that thing belongs to the answer.
+    """
     sentences = [text.strip() for text in _SENTENCE.split(question) if text and text.strip()]
     asked = [text for text in sentences if text.endswith("?") or _INTERROGATIVE.match(text) or _instructs(text)]
     told = [text for text in sentences if text not in asked]
     if not asked:
-        asked, told = told, []
+        return tuple(part for text in told if (part := _part(text)).terms)
     found = [part for text in asked if (part := _part(text)).terms]
-    told_terms = tuple(_lighter(term) for text in told for term in terms(text))
-    return _with_context(found, asked, told, told_terms)
-
-
-def _with_context(found: list[Part], asked: list[str], told: list[str], context: tuple[Term, ...]) -> tuple[Part, ...]:
     if not found:
-        text = " ".join([*told, *asked]).strip()
-        return (Part(text, context, *_kinds(text)),) if context else ()
-    return tuple(Part(part.text, _joined(part.terms, context), part.quantity, part.how_to) for part in found)
+        text = " ".join(sentences)
+        terms_told = tuple(map(_lighter, terms(" ".join(told))))
+        return (Part(text, terms_told, *_kinds(text)),) if terms_told else ()
+    return (*(_named(text) for text in told if _has_digit(text)), *found)
 
 
-def _joined(own: tuple[Term, ...], context: tuple[Term, ...]) -> tuple[Term, ...]:
-    """Add the identifiers of the statements around a part to its terms, when it names none itself."""
-    named = [term for term in context if any(map(str.isdigit, term.word))]
-    if any(any(map(str.isdigit, term.word)) for term in own):
-        named = []
-    seen = {term.stems for term in own}
-    return (*own, *(term for term in named if term.stems not in seen))
+def _named(text: str) -> Part:
+    """Return the part for a statement that names a thing by its number: the number counts, the story around it little."""
+    told = list(terms(text))
+    numbers = [place for place, term in enumerate(told) if _has_digit(term.word)]
+    near = {place for number in numbers for place in (number - 1, number)}
+    kept = (term if place in near else Term(term.word, term.stems, 0.1) for place, term in enumerate(told))
+    return Part(text, tuple(kept))
+
+
+def _has_digit(text: str) -> bool:
+    return any(map(str.isdigit, text))
 
 
 def _lighter(term: Term) -> Term:
@@ -124,7 +135,7 @@ def _instructs(text: str) -> bool:
 
 def _part(text: str) -> Part:
     stripped = _POLITE.sub("", text)
-    found = list(terms(stripped))
+    found = list(terms(_MEASURE.sub(" ", stripped)))
     if _instructs(text):
         found = [term for term in found if term.stems[-1] not in words.ASKING | words.FORM]
     quantity, how_to = _kinds(text)
@@ -145,9 +156,17 @@ def _kinds(text: str) -> tuple[bool, bool]:
 
 def study(conversation: Conversation) -> Reading:
     """Read the evidence of *conversation* against each part of its question."""
-    asked = _directed(parts(conversation.question), conversation.goal)
+    asked = tuple(
+        _undone(part, conversation.done) for part in _directed(parts(conversation.question), conversation.goal)
+    )
     library = Library(conversation.excerpts)
-    return Reading(conversation, tuple(library.finding(part, bool(conversation.materials)) for part in asked))
+    return Reading(conversation, tuple(library.finding(part, conversation.judged) for part in asked))
+
+
+def _undone(part: Part, done: frozenset[str]) -> Part:
+    """Leave out of *part* the verbs of what has been done: the sources need not speak of it any more."""
+    left = tuple(term for term in part.terms if done.isdisjoint(term.stems))
+    return Part(part.text, left or part.terms, part.quantity, part.how_to)
 
 
 def _directed(asked: tuple[Part, ...], goal: str) -> tuple[Part, ...]:
@@ -176,7 +195,7 @@ class Library:
             band = Band.FOUND  # what a colleague quotes has lost its surroundings; the colleague's own gaps still count
         missing = tuple(
             term.word for term in part.terms
-            if term.stems[-1] not in words.MOMENTS and not any(match(term, held) for held in self.holds)
+            if term.factor > 0.3 and term.stems[-1] not in words.MOMENTS and not any(match(term, held) for held in self.holds)
         )  # fmt: skip
         return Finding(part, band, covered, missing, tuple(ranked) if band else ())
 
@@ -188,7 +207,7 @@ class Library:
     def _confidence(self, part: Part, weights: list[float]) -> float:
         """Return the best coverage of two neighbouring pieces with their headings, in the first passages of a result."""
         best = 0.0
-        for shelf in self.shelves:
+        for shelf in filter(None, self.shelves):
             for piece, following in zip(shelf, [*shelf[1:], None], strict=True):
                 if piece.excerpt.rank >= JUDGED:
                     break

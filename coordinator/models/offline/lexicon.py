@@ -179,7 +179,9 @@ GATHERS = """
 gather search read find look collect analyse analyze investigate research retrieve lookup query evidence data database fact knowledge inspect
 fetch explore record source know
 """
-PRODUCES = "write draft compose author formulate word phrase summarise summarize reply prose letter produce edit scribe answer"
+PRODUCES = (
+    "write draft compose author formulate word phrase summarise summarize reply prose letter produce edit scribe answer"
+)
 CHECKS = "review verify check critic judge audit proofread validate examine test control quality inspector assess"
 
 # Polarity of choices: which end of a scale a value or its description stands for.
@@ -190,12 +192,14 @@ grounded finish finished agree satisfied satisfy
 """
 MIDDLE = """
 possibly possible partly partial partially maybe perhaps revise revised replan improve unsure uncertain unclear some medium moderate retry
-again change correction corrected repair rework redo adjust limited mixed related
+again another change correction part others corrected repair rework redo adjust limited mixed related
 """
 NEGATIVE = """
-nothing none reject rejected fail failed missing insufficient unknown unanswered escalate person human refuse refused deny denied decline impossible
+reject rejected fail failed missing insufficient unknown unanswered refuse refused deny denied decline impossible
 wrong invalid empty absent low weak unsupported bad unable stuck blocked unfounded hopeless unusable
 """
+# The last resort: whatever else may still be tried comes before it.
+WORST = "escalate person human handover"
 NEGATIONS = "not no never nothing none neither nor without cannot can't don't doesn't won't isn't aren't didn't hardly n't nobody lack lacks"
 
 # Whom a hard case goes to: the words alone do not make a request one.

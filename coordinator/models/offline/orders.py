@@ -13,30 +13,40 @@ from coordinator.models.offline.words import acts_alike, stem
 _QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|«[^»]*»|`[^`]*`|(?<!\w)'[^']*'(?!\w)|^\s*>.*$", re.M)
 _SENTENCE = re.compile(r"[^.!?;\n]+(?:\.(?=\S)[^.!?;\n]+)*[.!?;]*")
 _NEGATED = re.compile(
-    r"\b(?:not|never|no|nor|neither|without|cannot|avoid|refuse|against|instead|rather|dont|doesnt|wont|cant|nobody)\b|n['’]t\b", re.I
+    r"\b(?:not|never|no|nor|neither|without|cannot|avoid|refuse|against|instead|rather|dont|doesnt|wont|cant|nobody)\b|n['’]t\b",
+    re.I,
 )
 _CONDITION = re.compile(r"\b(?:if|unless|in case|suppose|supposing|assuming|whether|provided)\b", re.I)
 _LATER = re.compile(r"\b(?:when|whenever|once|after|until|before|as soon as)\b", re.I)
-_REPORTED = re.compile(r"\b(?:said|says|say|told|tells|wrote|writes|asked|asks|suggest\w*|claims?|recommend\w*|reads|states?)\b", re.I)
+_REPORTED = re.compile(
+    r"\b(?:said|says|say|told|tells|wrote|writes|asked|asks|suggest\w*|claims?|recommend\w*|reads|states?)\b", re.I
+)
 _TAKEN_BACK = re.compile(
     r"\b(?:never ?mind|scratch that|forget (?:it|that)|on second thoughts?|changed my mind"
-    r"|(?:actually|wait|sorry|hold on),? (?:no|don['’]?t|do not))\b", re.I,
+    r"|(?:actually|wait|sorry|hold on),? (?:no|don['’]?t|do not))\b",
+    re.I,
 )
 _SHORT_NO = re.compile(r"^\W*(?:no|don['’]?t|do not)(?:\W+\w+){0,2}\W*$", re.I)
 _LEAD = r"(?:(?:please|kindly|just|also|then|and|so|now|ok|okay|hi|hello|hey|dear|team|all|there|thanks|immediately|but)\b[\s,:!]*)*"
-_POLITE_QUESTION = re.compile(rf"^\W*{_LEAD}(?:can|could|would|will) you\s+(?:please |kindly |just |go ahead and )*(?P<verb>\w+)\s*(?P<rest>.*)", re.I | re.S)
+_POLITE_QUESTION = re.compile(
+    rf"^\W*{_LEAD}(?:can|could|would|will) you\s+(?:please |kindly |just |go ahead and )*(?P<verb>\w+)\s*(?P<rest>.*)",
+    re.I | re.S,
+)
 _IMPERATIVE = re.compile(rf"^\W*{_LEAD}(?P<verb>\w+)\s*(?P<rest>.*)", re.I | re.S)
 _WISH = re.compile(
     r"\b(?:(?:i|we)(?: would|['’]d)? (?:really |now |also )*(?:want|need|like|ask|wish)(?: you| for you)? to|please|kindly|go ahead and)"
-    r"\s+(?:please |kindly |just )*(?P<verb>\w+)\s*(?P<rest>.*)", re.I | re.S,
+    r"\s+(?:please |kindly |just )*(?P<verb>\w+)\s*(?P<rest>.*)",
+    re.I | re.S,
 )
 _QUESTION = re.compile(
-    r"^\W*(?:\w+,\s*)?(?:how|what|when|where|who|which|why|can|could|do|does|did|is|are|was|were|will|would|should|may|am|has|have)\b", re.I
+    r"^\W*(?:\w+,\s*)?(?:how|what|when|where|who|which|why|can|could|do|does|did|is|are|was|were|will|would|should|may|am|has|have)\b",
+    re.I,
 )
 _CLAUSE = re.compile(r",\s*(?:and |then |so )*|:\s+|\s+(?:and then|and|then)\s+", re.I)
 _OBJECT = re.compile(
     r"^\W*(?:my|the|this|that|these|those|it|them|a|an|all|any|every|both|our|your|his|her|their|me|us|him|another|one|two|to|for|"
-    r"everything|number|no)\b|^\W*$", re.I,
+    r"everything|number|no)\b|^\W*$",
+    re.I,
 )
 _NAMED = re.compile(r"^\W*(?:\S*\d\S*|\S+@\S+|[A-Z]\w+|\S+/\S+|\S+\.\w+)")
 # Verbs that are as often nouns: "Order 1042 is late" orders nothing.
@@ -57,7 +67,9 @@ class Order:
 
 def orders(text: str, things: frozenset[str]) -> tuple[Order, ...]:
     """Return every act that *text* orders, in order; *things* are stems that may follow an ordered verb as its object."""
-    sentences = [match.group().strip() for match in _SENTENCE.finditer(_QUOTED.sub(" “” ", text)) if match.group().strip()]
+    sentences = [
+        match.group().strip() for match in _SENTENCE.finditer(_QUOTED.sub(" “” ", text)) if match.group().strip()
+    ]
     found = [order for sentence in sentences for order in _in_sentence(sentence, things)]
     if any(_TAKEN_BACK.search(sentence) or _SHORT_NO.match(sentence) for sentence in sentences):
         return ()

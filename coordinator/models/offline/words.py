@@ -109,16 +109,23 @@ def acts_alike(one: str) -> frozenset[str]:
 
 
 def polarity(text: str) -> float:
-    """Return where *text* stands between bad (below 0) and good (above 0); negation turns the next words around."""
-    total, turned = 0.0, 0
+    """Return where *text* stands between bad (below 0) and good (above 0).
+
+    A negation turns the next words around, and is bad when there is nothing to turn; words of the middle draw towards it.
+    """
+    total, reach = 0.0, 0
     for token in re.findall(r"[\w'’]+|[,;:.()]", text.lower()):
-        if not token[0].isalnum():
-            turned = 0
-            continue
-        sign = _POLARITY.get(stem(token), 0.0)
-        total += -sign if turned and sign > 0 else sign
-        turned = 4 if token in _NEGATIONS or token.endswith("n't") else max(0, turned - 1)
-    return total
+        sign = _POLARITY.get(stem(token))
+        if token in _NEGATIONS or token.endswith(("n't", "n’t")):
+            total, reach = total - 1.0, 5
+        elif not token[0].isalnum():
+            reach = 0
+        elif sign is not None and reach:
+            total, reach = total + 1.0 - sign, 0  # the negation itself is taken back: it turned a word
+        elif sign is not None:
+            total += sign
+        reach = max(0, reach - 1)
+    return total * 0.4 if halfway(text) else total
 
 
 def halfway(text: str) -> bool:
@@ -159,7 +166,12 @@ _SYNONYMS = {one: group - {one} for one, group in _groups(lexicon.SYNONYMS).item
 _SYNONYM_WORDS = _whole_words(lexicon.SYNONYMS)
 _ACTS = _groups(lexicon.ACTS)
 _MIDDLE = _stemmed(lexicon.MIDDLE)
-_POLARITY = _signs((_stemmed(lexicon.POSITIVE), 1.0), (_stemmed(lexicon.NEGATIVE), -1.0), (_MIDDLE, 0.0))
+_POLARITY = _signs(
+    (_stemmed(lexicon.POSITIVE), 1.0),
+    (_stemmed(lexicon.NEGATIVE), -1.0),
+    (_stemmed(lexicon.WORST), -2.0),
+    (_MIDDLE, 0.0),
+)
 GENERIC = _stemmed(lexicon.GENERIC)
 MEASURES = _stemmed(lexicon.MEASURES)
 MOMENTS = _stemmed(lexicon.MOMENTS)

@@ -42,5 +42,6 @@ class Bucket:
 
     def give(self, amount: float, held_s: float = 0.0) -> None:
         """Give *amount* back, less what may have leaked out in the *held_s* seconds since it was taken."""
-        level = max(0.0, self.level - max(0.0, amount - held_s * self._rate))
-        self._limiter._level = level  # noqa: SLF001 - as above
+        # No need to let it leak first: leaking and taking away commute, also at the floor.
+        level = self._limiter._level - max(0.0, amount - held_s * self._rate)  # noqa: SLF001 - as above
+        self._limiter._level = max(0.0, level)  # noqa: SLF001 - as above

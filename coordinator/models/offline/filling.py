@@ -1,0 +1,330 @@
+"""A typed answer: the output schema walked field by field, each filled by its role from what was read.
+
+A field that nothing fills becomes null, its default, or for free text the words "not found in the sources"; what allows
+none of these is a `CannotFillError` that names the field. A value is never invented.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from coordinator.domain.value import value
+from coordinator.models.offline import deciding, planning, quoting, words
+from coordinator.models.offline.arguments import Said, scalar
+from coordinator.models.offline.evidence import Band, Reading
+from coordinator.models.offline.quoting import Quote
+from coordinator.models.offline.roles import Role, role
+from coordinator.models.offline.schemas import UNSET, Shape, fits
+from coordinator.models.offline.words import polarity, raw_stems, stem
+
+NOT_FOUND = "not found in the sources"
+MOST_STEPS = 12
+_DEEPEST = 12
+
+_CITES = frozenset({Role.QUOTE, Role.STATEMENT, Role.SOURCE})
+_EVIDENTIAL = frozenset({*_CITES, Role.ANSWER, Role.GAP, Role.CONFIDENCE})
+_ANSWERING = frozenset(
+    stem(word)
+    for word in "answer answered found sources evidence supported escalate human person complete resolved sufficient missing".split()
+)
+
+
+class CannotFillError(Exception):
+    """No rule yields a valid value for the field at *path*."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path}: {why}")
+        self.path = path
+        self.why = why
+
+
+@value
+class Sheet:
+    """What the fields of one answer are filled from."""
+
+    reading: Reading
+    quotes: tuple[Quote, ...]
+    context: tuple[Quote, ...]
+    gaps: tuple[str, ...]
+    members: tuple[planning.Member, ...]
+    evidential: bool
+    called: tuple[str, ...]
+    """Words of the request that call for an unfavourable choice before anything was looked up."""
+
+    @property
+    def asked(self) -> str:
+        """The user's own words."""
+        return self.reading.conversation.question
+
+
+def build(place: Shape, reading: Reading, members: tuple[planning.Member, ...], most: int) -> Any:
+    """Return a value for the whole schema *place*, quoting at most *most* pieces.
+
+    Raises:
+        CannotFillError: a required field that no rule fills.
+    """
+    played = set(_roles(place, 0))
+    answers = Role.ANSWER in played
+    quotes = quoting.best(reading, min(most, quoting.SHOWN))
+    context = () if answers else quoting.context(reading, quotes)[: max(0, most - len(quotes))]
+    called = tuple(word for sub in place.properties if sub.options for word in deciding.called_by(sub, reading))
+    sheet = Sheet(reading, quotes, context, quoting.gaps(reading), members, bool(played & _EVIDENTIAL), called)
+    found = _fill(place, sheet, place.name, required=True)
+    if not fits(found, place):
+        raise CannotFillError(place.name, "the schema accepts none of the values that the sources hold")
+    return found
+
+
+def _roles(place: Shape, depth: int) -> Iterator[Role]:
+    if depth < 4:
+        for sub in place.properties:
+            yield role(sub)
+            yield from _roles(sub.item if sub.kind == "array" else sub, depth + 1)
+
+
+def _fill(place: Shape, sheet: Sheet, path: str, *, required: bool) -> Any:
+    """Return a value for *place*; UNSET when it may be left out."""
+    if path.count(".") > _DEEPEST:
+        raise CannotFillError(path, "the schema nests deeper than can be filled")
+    found = _FILLERS.get(place.kind, _anything)(place, sheet, path)
+    if found is not UNSET and fits(found, place):
+        return found
+    return _absent(place, path, required=required)
+
+
+def _absent(place: Shape, path: str, *, required: bool) -> Any:
+    if place.nullable:
+        return None
+    if place.default is not UNSET:
+        return place.default
+    if not required:
+        return UNSET
+    if place.kind == "string" and not place.schema.keys() & {"pattern", "format"} and fits(NOT_FOUND, place):
+        return NOT_FOUND
+    if place.kind == "array" and fits([], place):
+        return []
+    raise CannotFillError(path, f"no {place.kind} for it is in the request or the sources")
+
+
+def _anything(place: Shape, sheet: Sheet, path: str) -> Any:
+    return quoting.prose(sheet.reading, sheet.quotes, sheet.gaps) if place.kind == "any" else None
+
+
+def _object(place: Shape, sheet: Sheet, path: str) -> Any:
+    found = {}
+    for sub in place.properties:
+        item = _fill(sub, sheet, f"{path}.{sub.name}", required=sub.name in place.required)
+        if item is not UNSET:
+            found[sub.name] = item
+    return found
+
+
+def _union(place: Shape, sheet: Sheet, path: str) -> Any:
+    failure: CannotFillError | None = None
+    for branch in place.branches:
+        try:
+            return _fill(branch, sheet, path, required=True)
+        except CannotFillError as error:
+            failure = error
+    raise failure or CannotFillError(path, "the schema allows nothing here")
+
+
+def _array(place: Shape, sheet: Sheet, path: str) -> Any:
+    item = place.item
+    if item.kind == "object":
+        return _objects(place, item, sheet, path)
+    played = role(place)
+    if played is Role.NONE:
+        played = role(item)
+    texts = _texts(played, sheet) if item.kind == "string" else []
+    if not texts:
+        return [found] if (found := scalar(item, _said(sheet))) is not UNSET else UNSET
+    return texts[: place.schema.get("maxItems")]
+
+
+def _texts(played: Role, sheet: Sheet) -> list[str]:
+    match played:
+        case Role.GAP:
+            return list(sheet.gaps)
+        case Role.REASON:
+            return reasons(sheet)
+        case Role.STATEMENT | Role.ANSWER:
+            return [quote.statement for quote in sheet.quotes]
+        case Role.QUOTE:
+            return [quote.words for quote in sheet.quotes]
+        case Role.SOURCE:
+            return list(dict.fromkeys(quote.excerpt.source for quote in sheet.quotes))
+    return []
+
+
+def reasons(sheet: Sheet) -> list[str]:
+    """Return why the evidence, or before any evidence the request, is judged as it is."""
+    if not sheet.evidential and not sheet.reading.conversation.looked:
+        if sheet.called:
+            return [f"The request speaks of: {', '.join(sheet.called)}."]
+        return ["Nothing has been looked up yet, and nothing in the request calls for another choice."]
+    return list(sheet.gaps) or ["The sources speak about every part of the request."]
+
+
+def _objects(place: Shape, item: Shape, sheet: Sheet, path: str) -> Any:
+    roles = {role(sub): sub for sub in item.properties}
+    if Role.MEMBER in roles and not roles.keys() & _CITES - {Role.SOURCE, Role.STATEMENT}:
+        return _steps(place, item, sheet)
+    if roles.keys() & _CITES:
+        cited = [*sheet.quotes, *sheet.context][: place.schema.get("maxItems")]
+        return [_cited(item, quote, sheet, f"{path}[{index}]") for index, quote in enumerate(cited)]
+    try:
+        return [_fill(item, sheet, f"{path}[0]", required=True)] if _holds(item, sheet) else []
+    except CannotFillError:
+        return []
+
+
+def _holds(item: Shape, sheet: Sheet) -> bool:
+    """Say whether the sources hold a value for any field of *item*: an object of fillers alone says nothing."""
+    return any(
+        scalar(sub, _said(sheet)) is not UNSET for sub in item.properties if sub.kind in ("string", "integer", "number")
+    )
+
+
+def _cited(item: Shape, quote: Quote, sheet: Sheet, path: str) -> dict[str, Any]:
+    values = {
+        Role.QUOTE: quote.words, Role.STATEMENT: quote.statement, Role.ANSWER: quote.statement,
+        Role.SOURCE: quote.excerpt.source, Role.LINE: quote.excerpt.line,
+    }  # fmt: skip
+    found = {}
+    for sub in item.properties:
+        one = values.get(role(sub), UNSET)
+        if one is UNSET or not fits(one, sub):
+            one = _fill(sub, sheet, f"{path}.{sub.name}", required=sub.name in item.required)
+        if one is not UNSET:
+            found[sub.name] = one
+    return found
+
+
+def _steps(place: Shape, item: Shape, sheet: Sheet) -> Any:
+    roles = {role(sub): sub for sub in item.properties}
+    options = roles[Role.MEMBER].options
+    members = tuple(planning.Member(str(one.value), one.description) for one in options) or sheet.members
+    asked = [finding.part for finding in sheet.reading.findings]
+    most = min(MOST_STEPS, place.schema.get("maxItems", MOST_STEPS))
+    steps = planning.plan(members, asked, sheet.asked, most)
+    return [_step(item, step, place_of, sheet) for place_of, step in enumerate(steps)]
+
+
+def _step(item: Shape, step: planning.Step, index: int, sheet: Sheet) -> dict[str, Any]:
+    values = {
+        Role.ID: f"s{index + 1}", Role.MEMBER: step.member, Role.GOAL: step.goal, Role.STATEMENT: step.goal, Role.REQUEST: step.goal,
+        Role.NEEDS: [f"s{need + 1}" for need in step.needs], Role.TITLE: step.goal,
+    }  # fmt: skip
+    found = {}
+    for sub in item.properties:
+        one = values.get(role(sub), UNSET)
+        if one is UNSET or not fits(one, sub):
+            one = _fill(sub, sheet, f"{item.name}[{index}].{sub.name}", required=sub.name in item.required)
+        if one is not UNSET:
+            found[sub.name] = one
+    return found
+
+
+def _string(place: Shape, sheet: Sheet, path: str) -> Any:
+    first = sheet.quotes[0] if sheet.quotes else None
+    match role(place):
+        case Role.ANSWER:
+            return _shortened(place, sheet)
+        case Role.QUOTE:
+            return first.words if first else UNSET
+        case Role.STATEMENT:
+            return first.statement if first else UNSET
+        case Role.SOURCE:
+            return first.excerpt.source if first else UNSET
+        case Role.REASON:
+            return " ".join(reasons(sheet))
+        case Role.GAP:
+            return " ".join(sheet.gaps) or UNSET
+        case Role.TITLE | Role.REQUEST:
+            return " ".join(sheet.asked.split())
+    return _scalar(place, sheet, path)
+
+
+def _shortened(place: Shape, sheet: Sheet) -> Any:
+    """Return the reply with as many quotes as the schema has room for."""
+    for most in range(len(sheet.quotes), -1, -1):
+        text = quoting.prose(sheet.reading, sheet.quotes[:most], sheet.gaps)
+        if fits(text, place):
+            return text
+    return UNSET
+
+
+def _said(sheet: Sheet) -> Said:
+    texts = (*(quote.plain for quote in sheet.quotes), sheet.asked)
+    return Said(texts, "", sheet.reading.conversation)
+
+
+def _scalar(place: Shape, sheet: Sheet, path: str) -> Any:
+    for _, key, item in sheet.reading.conversation.leaves():
+        if key == place.name and item is not None and fits(item, place):
+            return item
+    for quote in sheet.quotes:
+        for key, item in sorted(quote.excerpt.record.items()):
+            if key == place.name and fits(item, place):
+                return item
+    return scalar(place, _said(sheet)) if place.kind == "string" else UNSET
+
+
+def _number(place: Shape, sheet: Sheet, path: str) -> Any:
+    if role(place) is Role.CONFIDENCE and place.kind == "number":
+        return round(sheet.reading.cover if sheet.reading.band else 0.0, 2)
+    if role(place) is Role.LINE:
+        return sheet.quotes[0].excerpt.line if sheet.quotes else UNSET
+    held = _scalar(place, sheet, path)
+    return held if held is not UNSET else _counted(place, sheet)
+
+
+def _counted(place: Shape, sheet: Sheet) -> Any:
+    """Return the one number that stands directly before the field's own word in the best quote; two are no answer."""
+    own = frozenset(raw_stems(f"{place.name} {place.description}")) - words.GENERIC
+    found = set()
+    for quote in sheet.quotes[:1]:
+        for number, following in re.findall(r"(?<![\w.])(\d+(?:\.\d+)?)\s+(?:[a-z]+\s)?([a-z]+)", quote.plain):
+            if stem(following) in own:
+                found.add(float(number) if "." in number else int(number))
+    return found.pop() if len(found) == 1 else UNSET
+
+
+def _boolean(place: Shape, sheet: Sheet, path: str) -> Any:
+    held = _scalar(place, sheet, path)
+    about = f"{place.description} {place.name.replace('_', ' ')}"
+    if held is not UNSET or _ANSWERING.isdisjoint(raw_stems(about)):
+        return held
+    good = sheet.reading.band is Band.FOUND
+    sign = polarity(place.description) or polarity(place.name.replace("_", " "))
+    return UNSET if not sign else good if sign > 0 else not good
+
+
+def _choice(place: Shape, sheet: Sheet, path: str) -> Any:
+    if role(place) is Role.MEMBER:
+        return UNSET
+    held = _scalar(place, sheet, path)
+    return held if held is not UNSET else deciding.decide(place, sheet.reading, evidential=sheet.evidential)
+
+
+_FILLERS: Mapping[str, Any] = {
+    "object": _object,
+    "array": _array,
+    "string": _string,
+    "integer": _number,
+    "number": _number,
+    "boolean": _boolean,
+    "choice": _choice,
+    "union": _union,
+}
+
+
+def members_of(texts: Sequence[str]) -> tuple[planning.Member, ...]:
+    """Return the members that *texts* list as lines of a name and what it is for, such as `- analyst: gathers evidence`."""
+    found = [
+        match.groups()
+        for text in texts
+        for match in re.finditer(r"^\s*[-*] [`*]*([\w-]+)[`*]*\s*[:–—-]\s+(\S.*)$", text, re.M)
+    ]
+    return tuple(planning.Member(name, about) for name, about in found)

@@ -1,0 +1,174 @@
+"""What is quoted, and how it reads: the best pieces of the sources, the gaps, and the text for people made of them."""
+
+import re
+from collections.abc import Sequence
+
+from coordinator.domain.value import value
+from coordinator.models.offline.evidence import Band, Finding, Reading
+from coordinator.models.offline.passages import Excerpt, Piece
+from coordinator.models.offline.words import match, stem_set
+
+SHOWN = 5
+"""Pieces that a reply shows in all."""
+CONTEXT_WORDS = 100
+CONTEXT_FROM = 2
+"""How many of the best passages may add context, and how many words each."""
+CLOSE = 0.45
+"""A piece is shown only when it scores at least this share of the best one."""
+
+
+@value
+class Quote:
+    """A verbatim slice of one excerpt."""
+
+    excerpt: Excerpt
+    start: int
+    end: int
+    plain: str
+    statement: str
+    band: Band
+    part: int
+
+    @property
+    def words(self) -> str:
+        """The words of the source, exactly."""
+        return self.excerpt.text[self.start : self.end]
+
+
+def best(reading: Reading, most: int = SHOWN) -> tuple[Quote, ...]:
+    """Return at most *most* quotes, best first: the strongest pieces of each part, neighbours joined, none twice."""
+    spoken = [finding for finding in reading.findings if finding.band]
+    each = max(2, most // max(1, len(spoken)))
+    found: list[Quote] = []
+    said: set[str] = set()
+    for part, finding in enumerate(reading.findings):
+        taken: list[tuple[float, Piece]] = []
+        for score, piece in finding.ranked:
+            known = piece.plain.lower()
+            if len(taken) == each or score < CLOSE * finding.ranked[0][0]:
+                break
+            if known and known not in said:
+                said.add(known)
+                taken.append((score, piece))
+        found += _joined([piece for _, piece in taken], finding, part)
+    return tuple(found[:most])
+
+
+def _joined(taken: list[Piece], finding: Finding, part: int) -> list[Quote]:
+    """Join pieces that follow one another in their source, so that they read as they were written."""
+    quotes: list[Quote] = []
+    used: set[int] = set()
+    for index, piece in enumerate(taken):
+        if index in used:
+            continue
+        run = [piece]
+        for other, following in enumerate(taken):
+            if other > index and other not in used and _adjoins(run, following):
+                used.add(other)
+                run.append(following)
+        run.sort(key=lambda one: one.start)
+        quotes.append(_quote(run, finding, part))
+    return quotes
+
+
+def _adjoins(run: list[Piece], other: Piece) -> bool:
+    same = other.excerpt is run[0].excerpt and not other.code
+    return same and any(
+        abs(one.place - other.place) == 1 and not one.code and one.headings == other.headings for one in run
+    )
+
+
+def _quote(run: Sequence[Piece], finding: Finding, part: int) -> Quote:
+    first, last = run[0], run[-1]
+    start, end = min(one.start for one in run), max(one.end for one in run)
+    text = " ".join(one.plain for one in run)
+    heading = first.headings.split(" / ")[-1]
+    stems = frozenset().union(*(one.stems for one in run))
+    missed = [term for term in finding.part.terms if not match(term, stems, 0.0)]
+    helps = bool(heading) and any(match(term, stem_set(heading), 0.0) for term in missed)
+    statement = f"{heading}: {text}" if helps else text
+    return Quote(last.excerpt, start, end, text, statement, finding.band, part)
+
+
+def context(reading: Reading, quotes: Sequence[Quote]) -> tuple[Quote, ...]:
+    """Return what else the best passages say, up to a hundred words each: it may hold what the best pieces missed."""
+    found: list[Quote] = []
+    for index, excerpt in enumerate(dict.fromkeys(quote.excerpt for quote in quotes)):
+        if index == CONTEXT_FROM:
+            break
+        found += _rest(reading, excerpt, quotes)
+    return tuple(found)
+
+
+def _rest(reading: Reading, excerpt: Excerpt, quotes: Sequence[Quote]) -> list[Quote]:
+    owner = next(quote for quote in quotes if quote.excerpt is excerpt)
+    finding = reading.findings[owner.part]
+    room, found = CONTEXT_WORDS, []
+    mine = sorted((piece for _, piece in finding.ranked if piece.excerpt is excerpt), key=lambda piece: piece.place)
+    for piece in mine:
+        shown = any(
+            quote.excerpt is excerpt and quote.start <= piece.start and piece.end <= quote.end for quote in quotes
+        )
+        room -= len(piece.quote.split())
+        if room < 0:
+            break
+        if not shown and piece.plain:
+            told = f"Context: {piece.plain}"
+            found.append(Quote(excerpt, piece.start, piece.end, piece.plain, told, owner.band, owner.part))
+    return found
+
+
+def gaps(reading: Reading) -> tuple[str, ...]:
+    """Return one sentence for everything that was not found or could not be looked up; empty when all was found."""
+    conversation = reading.conversation
+    found = [*conversation.troubles, *conversation.absences]
+    several = len(reading.findings) > 1
+    if not reading.findings:
+        found.append("The request asks nothing that can be looked up.")
+    for finding in reading.findings:
+        if finding.band is not Band.FOUND:
+            found.append(_gap(finding, several, looked=conversation.looked))
+    return tuple(dict.fromkeys([*conversation.reported, *found]))
+
+
+def _gap(finding: Finding, several: bool, *, looked: bool) -> str:
+    asked = re.sub(r"^\W*(?:and|but|also|so)\s+", "", " ".join(finding.part.text.split()), flags=re.I)
+    if not looked:
+        return f"Nothing was looked up for: {asked}"
+    about = f' (asked: "{asked}")' if several else ""
+    if finding.missing:
+        return f"Not found in the sources: {', '.join(finding.missing)}{about}."
+    if finding.band is Band.POSSIBLY:
+        return f"Only possibly answered: the words asked for do not stand together in the sources{about}."
+    return f"Not found in the sources: {', '.join(term.word for term in finding.part.terms)}, together in one place{about}."
+
+
+def prose(reading: Reading, quotes: Sequence[Quote], missing: Sequence[str]) -> str:
+    """Return the reply for people: quotes numbered by their place in *quotes*, counted from 1, then what is missing."""
+    paragraphs = []
+    for band, lead in (
+        (Band.FOUND, "According to the sources:"),
+        (Band.POSSIBLY, "Possibly related, from the sources:"),
+    ):
+        said = [f"{_ended(quote.plain)} [{number}]" for number, quote in enumerate(quotes, 1) if quote.band is band]
+        paragraphs += [" ".join([lead, *said])] if said else []
+    if not quotes:
+        looked = reading.conversation.looked
+        paragraphs.append(
+            "The sources do not answer this." if looked else "This could not be answered: no source was read."
+        )
+    return "\n\n".join([*paragraphs, " ".join(missing)]).strip()
+
+
+def listed(quotes: Sequence[Quote]) -> str:
+    """Return the sources of *quotes* as numbered lines, for a reply that has no field for citations."""
+    lines = (
+        f"[{n}] {q.excerpt.source}" + (f", line {q.excerpt.line}" if q.excerpt.line else "")
+        for n, q in enumerate(quotes, 1)
+    )
+    return "\n".join(lines)
+
+
+def _ended(text: str) -> str:
+    cut = text.rstrip()
+    return cut if cut.endswith((".", "!", "?", "…", '"', "”")) else cut.rstrip(":;,") + "."

@@ -1,0 +1,66 @@
+"""A scenario that is ready to run."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from coordinator.app import Coordinator
+from coordinator.domain.calls import Task
+from coordinator.domain.errors import Invalid
+from coordinator.domain.events import Observer
+from coordinator.domain.result import RunResult
+from coordinator.domain.team import Team
+from coordinator.domain.value import value
+from coordinator.models.scripted import ScriptedModel, ScriptedReply
+from coordinator.scenario.document import Document
+from coordinator.scenario.file import ScenarioFile
+from coordinator.settings import Settings
+
+REPAIRED_AT = {"unknown_world_name": "world", "missing_path": "world", "unknown_model": "model"}
+"""Errors that only the team or its models can find, and the key of the scenario where they are repaired."""
+
+
+@value
+class Scenario:
+    """A scenario that is ready to run: its file was read, its team loaded, its settings and its world checked."""
+
+    document: Document
+    file: ScenarioFile
+    team: Team
+    settings: Settings
+    world: Mapping[str, Path]
+    script: Sequence[ScriptedReply]
+
+    @property
+    def name(self) -> str:
+        """What the scenario is called."""
+        return self.file.name or self.document.path.stem
+
+    async def run(self, observers: Sequence[Observer] = ()) -> RunResult:
+        """Run the task once, in an own copy of the world and with limits and breakers of its own.
+
+        Args:
+            observers: are told every event.
+
+        Raises:
+            Invalid: the team finds its world wrong, or a model does not exist; nothing was started.
+        """
+        file = self.file
+        try:
+            async with self._coordinator(observers) as coordinator:
+                task = Task(text=file.task, kind=file.kind)
+                return await coordinator.run(task, tenant=file.tenant, user=file.user, session=file.session)
+        except Invalid as error:
+            if error.code not in REPAIRED_AT:
+                raise
+            place = (REPAIRED_AT[error.code],)
+            raise self.document.wrong(place, error.message, hint=error.hint, code=error.code) from error
+
+    def _coordinator(self, observers: Sequence[Observer]) -> Coordinator:
+        return Coordinator(
+            self.team,
+            self.settings,
+            world=self.world,
+            observers=observers,
+            models={"scripted": ScriptedModel(self.script)} if self.script else {},
+            faults=self.file.faults,
+        )

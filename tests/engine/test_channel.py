@@ -1,0 +1,169 @@
+"""Laws of channels: bounded, parallel up to a limit, free of deadlock."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from coordinator import AgentContext, Brief, Coordinator, Refused, Report, Status, Team, agent
+
+Desk = Callable[..., Coordinator]
+
+
+async def test_a_member_works_on_at_most_its_number_of_briefs_at_once(desk: Desk) -> None:
+    at_work: list[int] = [0, 0]
+
+    @agent(parallel=2)
+    async def helper(brief: Brief, ctx: AgentContext) -> str:
+        at_work[0] += 1
+        at_work[1] = max(at_work)
+        await asyncio.sleep(1)
+        at_work[0] -= 1
+        return brief.goal
+
+    @agent(delegates=[helper])
+    async def manager(brief: Brief, ctx: AgentContext) -> str:
+        briefs = [Brief(request="r", goal=str(number)) for number in range(6)]
+        reports = await ctx.gather(*(ctx.delegate(helper, given) for given in briefs))
+        return "".join(report.output for report in reports)
+
+    async with desk(manager) as coordinator:
+        result = await coordinator.run("hi")
+    assert (result.text, at_work) == ("012345", [0, 2])
+    assert 3 <= result.duration_s < 3.1
+
+
+async def test_more_briefs_than_an_inbox_holds_wait_and_are_all_answered(desk: Desk) -> None:
+    @agent(parallel=1)
+    async def helper(brief: Brief, ctx: AgentContext) -> str:
+        await asyncio.sleep(1)
+        return brief.goal
+
+    @agent(delegates=[helper])
+    async def manager(brief: Brief, ctx: AgentContext) -> str:
+        briefs = [Brief(request="r", goal=str(number)) for number in range(40)]
+        reports = await ctx.gather(*(ctx.delegate(helper, given) for given in briefs))
+        return ",".join(report.output for report in reports)
+
+    async with desk(manager, delegations=40) as coordinator:
+        result = await coordinator.run("hi")
+    assert result.text == ",".join(map(str, range(40)))
+
+
+async def test_members_with_one_place_that_delegate_to_one_another_do_not_deadlock(desk: Desk) -> None:
+    @agent(parallel=1)
+    async def left(brief: Brief, ctx: AgentContext) -> str:
+        await asyncio.sleep(1)
+        if brief.goal == "start":
+            return (await ctx.delegate("right", Brief(request="r", goal="end"))).output + "<l"
+        return "l"
+
+    @agent(parallel=1, delegates=[left])
+    async def right(brief: Brief, ctx: AgentContext) -> str:
+        await asyncio.sleep(1)
+        if brief.goal == "start":
+            return (await ctx.delegate("left", Brief(request="r", goal="end"))).output + "<r"
+        return "r"
+
+    # Each may delegate to the other; the decorator cannot name what is defined after it.
+    left.delegates = (right,)
+    left.declares = type(left.declares)(frozenset(), frozenset({"right"}))
+
+    @agent(delegates=[left, right])
+    async def manager(brief: Brief, ctx: AgentContext) -> str:
+        both = await ctx.gather(*(ctx.delegate(member, Brief(request="r", goal="start")) for member in (left, right)))
+        return ",".join(report.output for report in both)
+
+    async with desk(Team(manager)) as coordinator:
+        result = await coordinator.run("hi")
+    assert (result.status, result.text) == (Status.COMPLETED, "r<l,l<r")
+
+
+async def test_delegating_to_a_role_that_waits_for_it_is_refused(desk: Desk) -> None:
+    caught: list[Refused] = []
+
+    @agent()
+    async def helper(brief: Brief, ctx: AgentContext) -> str:
+        try:
+            await ctx.delegate("helper", brief)
+        except Refused as refusal:
+            caught.append(refusal)
+        return "done"
+
+    helper.delegates = (helper,)
+    helper.declares = type(helper.declares)(frozenset(), frozenset({"helper"}))
+
+    @agent(delegates=[helper])
+    async def manager(brief: Brief, ctx: AgentContext) -> str:
+        return (await ctx.delegate(helper, brief)).output
+
+    async with desk(Team(manager)) as coordinator:
+        assert (await coordinator.run("hi")).text == "done"
+    assert [refusal.code for refusal in caught] == ["delegation_cycle"]
+
+
+async def test_a_brief_whose_sender_gave_up_is_cancelled(desk: Desk) -> None:
+    ended: list[str] = []
+
+    @agent(parallel=1)
+    async def helper(brief: Brief, ctx: AgentContext) -> str:
+        try:
+            await asyncio.sleep(50)
+        except asyncio.CancelledError:
+            ended.append(brief.goal)
+            raise
+        return "late"
+
+    @agent(delegates=[helper])
+    async def manager(brief: Brief, ctx: AgentContext) -> str:
+        async def impatient(branch: AgentContext, goal: str) -> Report[str] | None:
+            try:
+                async with asyncio.timeout(1):
+                    return await branch.delegate(helper, Brief(request="r", goal=goal))
+            except TimeoutError:
+                return None
+
+        await ctx.gather(impatient(ctx.fork("a"), "started"), impatient(ctx.fork("b"), "queued"))
+        await asyncio.sleep(1)
+        return "gone"
+
+    async with desk(manager) as coordinator:
+        result = await coordinator.run("hi")
+    assert (result.text, ended) == ("gone", ["started"])
+    assert result.duration_s < 3
+
+
+async def test_work_that_nobody_awaits_ends_with_the_run(desk: Desk) -> None:
+    ended: list[str] = []
+
+    @agent()
+    async def helper(brief: Brief, ctx: AgentContext) -> str:
+        try:
+            await asyncio.sleep(1000)
+        finally:
+            ended.append("helper")
+        return "late"
+
+    @agent(delegates=[helper])
+    async def manager(brief: Brief, ctx: AgentContext) -> str:
+        pending = asyncio.ensure_future(ctx.delegate(helper, brief))
+        await asyncio.sleep(1)
+        pending.cancel()
+        return "early"
+
+    async with desk(manager) as coordinator:
+        result = await coordinator.run("hi")
+        assert len(asyncio.all_tasks()) == 1
+    assert (result.text, ended) == ("early", ["helper"])
+    assert result.duration_s < 2
+
+
+@pytest.mark.parametrize("member", ["nobody", "manager"])
+async def test_only_declared_members_can_be_delegated_to(desk: Desk, member: str) -> None:
+    @agent()
+    async def manager(brief: Brief, ctx: AgentContext) -> str:
+        return str(await ctx.delegate(member, brief))
+
+    async with desk(manager) as coordinator:
+        result = await coordinator.run("hi")
+    assert result.status in (Status.FAILED, Status.REFUSED)
+    assert result.code in ("unknown_member", "delegation_cycle")

@@ -1,0 +1,184 @@
+import asyncio
+import contextlib
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from coordinator.domain.errors import Fault, Reached, Refused
+from coordinator.domain.limits import BreakerLimits
+from coordinator.simulation.clock import VirtualLoop
+from coordinator.stores.memory.breaker import Breaker, Breakers
+
+DOWN = Fault("down", reached=Reached.NO)
+LIMITS = BreakerLimits(failures=3, cooldown_s=10)
+
+
+def tripped(changes=None) -> Breaker:
+    breaker = Breaker("m", LIMITS, changes and (lambda *change: changes.append(change)))
+    for _ in range(3):
+        breaker.admit().failed(DOWN)
+    return breaker
+
+
+def refused(breaker: Breaker) -> Refused:
+    with pytest.raises(Refused) as error:
+        breaker.admit()
+    return error.value
+
+
+async def test_failures_in_a_row_open_it_and_a_success_between_them_starts_anew():
+    breaker = Breaker("m", LIMITS)
+    for _ in range(5):
+        breaker.admit().failed(DOWN)
+        breaker.admit().failed(DOWN)
+        breaker.admit().succeeded()
+    assert breaker.state == "closed"
+    for _ in range(3):
+        breaker.admit().failed(DOWN)
+    assert breaker.state == "open"
+
+
+async def test_an_open_breaker_refuses_in_passing_until_it_has_cooled_down():
+    breaker = tripped()
+    await asyncio.sleep(4)
+    no = refused(breaker)
+    assert (no.code, no.passing) == ("breaker_open", True)
+    assert no.retry_after == pytest.approx(6, abs=1e-3)
+
+
+async def test_breaker_admits_one_probe_after_cooling_down():
+    breaker = tripped()
+    await asyncio.sleep(10)
+    admitted = []
+    for _ in range(50):
+        with contextlib.suppress(Refused):
+            admitted.append(breaker.admit())
+    assert len(admitted) == 1
+    admitted[0].succeeded()
+    assert breaker.state == "closed"
+
+
+async def test_a_failed_probe_opens_it_for_another_cooldown():
+    breaker = tripped()
+    await asyncio.sleep(10)
+    breaker.admit().failed(DOWN)
+    assert breaker.state == "open"
+    await asyncio.sleep(9)
+    refused(breaker)
+    await asyncio.sleep(1)
+    breaker.admit().succeeded()
+    assert breaker.state == "closed"
+
+
+async def test_a_probe_that_says_nothing_gives_its_permit_back():
+    breaker = tripped()
+    await asyncio.sleep(10)
+    breaker.admit().returned()
+    assert breaker.state == "half-open"
+    breaker.admit().succeeded()
+    assert breaker.state == "closed"
+
+
+async def test_results_of_calls_begun_before_a_change_are_dropped():
+    breaker = Breaker("m", LIMITS)
+    old = [breaker.admit() for _ in range(4)]
+    for trial in old[:3]:
+        trial.failed(DOWN)
+    old[3].succeeded()
+    assert breaker.state == "open"
+    await asyncio.sleep(10)
+    old[3].failed(DOWN)
+    breaker.admit().succeeded()
+    for trial in old:
+        trial.failed(DOWN)
+    assert breaker.state == "closed"
+    assert breaker.snapshot().failures == 0
+
+
+async def test_every_change_of_state_is_told():
+    changes = [()]
+    breaker = tripped(changes)
+    await asyncio.sleep(10)
+    breaker.admit().succeeded()
+    assert changes[1:] == [("m", "closed", "open"), ("m", "open", "half-open"), ("m", "half-open", "closed")]
+
+
+async def test_breakers_are_kept_by_dependency_with_their_own_limits():
+    breakers = Breakers(LIMITS, {"frail": BreakerLimits(failures=1)})
+    assert breakers.of("m") is breakers.of("m")
+    breakers.of("frail").admit().failed(DOWN)
+    breakers.of("m").admit().failed(DOWN)
+    assert [(state.state, state.failures) for state in breakers.snapshot()] == [("closed", 1), ("open", 1)]
+
+
+class BreakerLaws(RuleBasedStateMachine):
+    """Any interleaving of calls agrees with the switch as it is written in a textbook."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = VirtualLoop()
+        self.breaker = Breaker("m", LIMITS)
+        self.open: list[tuple[int, object]] = []
+        self.state, self.epoch, self.failures, self.opened_at, self.probes = "closed", 0, 0, 0.0, 0
+
+    def change(self, state: str) -> None:
+        self.state, self.epoch, self.probes = state, self.epoch + 1, 0
+        self.failures = 0
+        if state == "open":
+            self.opened_at = self.loop.time()
+
+    def inside(self, function, *args):
+        async def call():
+            return function(*args)
+
+        return self.loop.run_until_complete(call())
+
+    @rule()
+    def admit(self):
+        if self.state == "open" and self.loop.time() >= self.opened_at + LIMITS.cooldown_s:
+            self.change("half-open")
+        expected = self.state == "closed" or (self.state == "half-open" and self.probes == 0)
+        try:
+            trial = self.inside(self.breaker.admit)
+        except Refused:
+            assert not expected
+            return
+        assert expected
+        self.probes += self.state == "half-open"
+        self.open.append((self.epoch, trial))
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data(), how=st.sampled_from(["succeeded", "failed", "failed", "returned"]))
+    def end(self, data, how):
+        epoch, trial = self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))
+        self.inside(getattr(trial, how), *([DOWN] if how == "failed" else []))
+        if epoch != self.epoch:
+            return
+        if self.state == "half-open":
+            self.probes = 0
+            if how != "returned":
+                self.change("closed" if how == "succeeded" else "open")
+        elif how == "succeeded":
+            self.failures = 0
+        elif how == "failed":
+            self.failures += 1
+            if self.failures == LIMITS.failures:
+                self.change("open")
+
+    @rule(seconds=st.sampled_from([0.1, 4.0, 11.0]))
+    def pass_time(self, seconds):
+        self.loop.run_until_complete(asyncio.sleep(seconds))
+
+    @invariant()
+    def agrees_with_the_textbook(self):
+        assert self.breaker.state == self.state
+        assert self.breaker.snapshot().probing == (self.probes == 1)
+
+    def teardown(self):
+        self.loop.close()
+
+
+TestBreakerLaws = BreakerLaws.TestCase
+TestBreakerLaws.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)

@@ -1,0 +1,152 @@
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from coordinator.domain.errors import Refused
+from coordinator.domain.ports import Account
+from coordinator.stores.memory.ledger import Ledger
+
+DAY, RUN = Account("global/2026-11-20", 100), Account("run/r-1", 40)
+
+
+def state(ledger: Ledger, name: str):
+    return next(account for account in ledger.snapshot() if account.name == name)
+
+
+def refusal(ledger: Ledger, *args) -> Refused:
+    with pytest.raises(Refused) as refused:
+        ledger.reserve(*args)
+    return refused.value
+
+
+def test_money_is_held_on_all_accounts_or_on_none():
+    ledger = Ledger()
+    ledger.reserve((DAY, RUN), 30)
+    assert refusal(ledger, (DAY, RUN), 20).details["account"] == RUN.name
+    assert [state(ledger, account.name).reserved for account in (DAY, RUN)] == [30, 30]
+
+
+def test_what_fits_once_others_settle_is_held_and_what_never_fits_is_exhausted():
+    ledger = Ledger()
+    ledger.reserve((RUN,), 30).settle(10)
+    held = ledger.reserve((RUN,), 25)
+    no = refusal(ledger, (RUN,), 20)
+    assert (no.code, no.passing) == ("budget_held", False)
+    assert no.retry_after > 0
+    no = refusal(ledger, (RUN,), 31)
+    assert (no.code, no.retry_after) == ("budget_exhausted", None)
+    held.release()
+    ledger.reserve((RUN,), 30)
+
+
+def test_an_exhausted_account_speaks_before_a_held_one():
+    ledger = Ledger()
+    ledger.reserve((DAY,), 90)
+    ledger.reserve((RUN,), 40).settle(40)
+    assert refusal(ledger, (DAY, RUN), 20).code == "budget_exhausted"
+
+
+def test_a_smaller_minimum_makes_the_no_a_passing_one():
+    ledger = Ledger()
+    ledger.reserve((RUN,), 40).settle(30)
+    assert refusal(ledger, (RUN,), 20, 5).code == "budget_held"
+    assert refusal(ledger, (RUN,), 20, 11).code == "budget_exhausted"
+
+
+@pytest.mark.parametrize("end", [lambda held: held.settle(1), lambda held: held.release()])
+@pytest.mark.parametrize("again", [lambda held: held.settle(1), lambda held: held.release()])
+def test_a_reservation_ends_exactly_once(end, again):
+    ledger = Ledger()
+    held = ledger.reserve((DAY, RUN), 10)
+    end(held)
+    before = ledger.snapshot()
+    with pytest.raises(RuntimeError, match="exactly once"):
+        again(held)
+    assert ledger.snapshot() == before
+
+
+def test_an_overrun_is_booked_counted_and_closes_the_account():
+    ledger = Ledger()
+    ledger.reserve((RUN,), 10).settle(15)
+    account = state(ledger, RUN.name)
+    assert (account.settled, account.overrun, account.overruns, account.closed) == (15, 5, 1, True)
+    no = refusal(ledger, (RUN,), 1)
+    assert no.code == "budget_exhausted"
+    assert "closed" in no.message
+
+
+def test_uncertain_money_is_booked_and_counted():
+    ledger = Ledger()
+    ledger.reserve((RUN,), 10).settle(10, uncertain=True)
+    assert (state(ledger, RUN.name).settled, state(ledger, RUN.name).uncertain) == (10, 10)
+
+
+def test_an_account_with_open_reservations_cannot_be_closed():
+    ledger = Ledger()
+    held = ledger.reserve((DAY, RUN), 10)
+    with pytest.raises(RuntimeError, match="open reservations"):
+        ledger.close(RUN.name)
+    held.release()
+    ledger.close(RUN.name)
+    ledger.close(RUN.name)
+    assert [account.name for account in ledger.snapshot()] == [DAY.name]
+
+
+def test_negative_amounts_are_wrong():
+    ledger = Ledger()
+    with pytest.raises(ValueError, match="negative"):
+        ledger.reserve((RUN,), -1)
+    held = ledger.reserve((RUN,), 1)
+    with pytest.raises(ValueError, match="negative"):
+        held.settle(-1)
+    held.release()
+
+
+class LedgerLaws(RuleBasedStateMachine):
+    """Any interleaving of calls keeps settled + reserved within ceiling + overrun, on every account."""
+
+    accounts = (Account("a", 50), Account("b", 100), Account("c", 200))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ledger = Ledger()
+        self.open: list[tuple[tuple[Account, ...], int, object]] = []
+        self.settled = dict.fromkeys("abc", 0)
+
+    @rule(which=st.sets(st.sampled_from(accounts), min_size=1), amount=st.integers(0, 60))
+    def reserve(self, which, amount):
+        chosen = tuple(which)
+        before = {account.name: account.reserved for account in self.ledger.snapshot()}
+        try:
+            self.open.append((chosen, amount, self.ledger.reserve(chosen, amount)))
+        except Refused:
+            after = {account.name: account.reserved for account in self.ledger.snapshot()}
+            assert all(after[name] == before.get(name, 0) for name in after)
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data(), share=st.floats(0, 1), over=st.sampled_from([0, 0, 0, 7]), uncertain=st.booleans())
+    def settle(self, data, share, over, uncertain):
+        accounts, amount, held = self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))
+        actual = int(amount * share) if not over else amount + over
+        held.settle(actual, uncertain=uncertain)
+        for account in accounts:
+            self.settled[account.name] += actual
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data())
+    def release(self, data):
+        self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))[2].release()
+
+    @invariant()
+    def the_law_holds(self):
+        for account in self.ledger.snapshot():
+            held = [amount for accounts, amount, _ in self.open if account.name in {a.name for a in accounts}]
+            assert (account.reserved, account.reservations) == (sum(held), len(held))
+            assert account.settled == self.settled[account.name]
+            assert account.settled + account.reserved <= account.ceiling + account.overrun
+            assert account.closed == (account.overruns > 0)
+
+
+TestLedgerLaws = LedgerLaws.TestCase
+TestLedgerLaws.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
