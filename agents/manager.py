@@ -1,6 +1,6 @@
 """The members who lead a team."""
 
-from coordinator import AgentContext, Brief, CoordinatorError, Issue, Reply, agent
+from coordinator import AgentContext, Brief, CoordinatorError, Fault, Issue, Reply, agent
 from tools.tickets import record_escalation
 
 from agents.analyst import analyst, researcher
@@ -19,13 +19,20 @@ async def manager(brief: Brief, ctx: AgentContext) -> Reply:
     reason = must_escalate(brief.request)
     if reason:
         return await _hand_over(brief, ctx, _to_a_person("constraint", reason))
-    triage: Triage = await ctx.ask(
-        brief.model_dump_json(exclude_defaults=True), instructions=prompt("manager"), output=Triage
-    )
+    triage = await _triage(brief, ctx)
     if triage.decision is Handling.ESCALATE:
         return await _hand_over(brief, ctx, _to_a_person("triage", triage.reason or "the request needs a person"))
     reply = await lead(brief, ctx, analyst.name)
     return await _hand_over(brief, ctx, reply) if reply.status == "escalated" else reply
+
+
+async def _triage(brief: Brief, ctx: AgentContext) -> Triage:
+    asked = brief.model_dump_json(exclude_defaults=True)
+    try:
+        return await ctx.ask(asked, instructions=prompt("manager"), output=Triage)
+    except Fault as fault:
+        ctx.enter("recover", f"no triage from the model ({fault.code}); what the team must not take is known in code")
+        return Triage(decision=Handling.RESOLVE)
 
 
 @agent(delegates=[researcher, writer, reviewer])

@@ -7,6 +7,7 @@ calls, 3 delegations over channels. The model is scripted, in process, and has n
 
 import asyncio
 import gc
+import json
 import statistics
 import sys
 import time
@@ -131,42 +132,60 @@ class CustomerArguments(BaseModel):
     customer_id: str
 
 
-async def _bare_search(arguments: str) -> dict[str, Any]:
-    given = SearchArguments.model_validate_json(arguments)
-    return {"articles": [given.query] * given.limit}
+async def _bare_search(arguments: SearchArguments) -> dict[str, Any]:
+    return {"articles": [arguments.query] * arguments.limit}
 
 
-async def _bare_lookup(arguments: str) -> dict[str, Any]:
-    given = CustomerArguments.model_validate_json(arguments)
-    return {"id": given.customer_id, "plan": "pro"}
+async def _bare_lookup(arguments: CustomerArguments) -> dict[str, Any]:
+    return {"id": arguments.customer_id, "plan": "pro"}
 
 
-async def _bare_member(role: str, seconds: float) -> str:
-    messages: list[dict[str, Any]] = [{"role": "system", "content": role}, {"role": "user", "content": "help"}]
-    for uses in TURNS[role]:
-        if seconds:
-            await asyncio.sleep(seconds)
-        if not uses:
-            break
-        use = uses[0]
-        messages.append({"role": "assistant", "tool": use.name, "arguments": use.arguments})
-        result = await BARE_TOOLS[use.name](use.arguments, seconds)
-        messages.append({"role": "tool", "content": orjson.dumps(result).decode()})
-    return f"{role} done"
-
-
-BARE_TOOLS: dict[str, Callable[[str, float], Awaitable[Any]]] = {
-    "search_kb": lambda arguments, _: _bare_search(arguments),
-    "lookup_customer": lambda arguments, _: _bare_lookup(arguments),
-    "analyst": lambda _, seconds: _bare_member("analyst", seconds),
-    "writer": lambda _, seconds: _bare_member("writer", seconds),
-    "reviewer": lambda _, seconds: _bare_member("reviewer", seconds),
+Messages = list[dict[str, Any]]
+BARE_TOOLS: dict[str, tuple[type[BaseModel], Callable[[Any], Awaitable[Any]]]] = {
+    "search_kb": (SearchArguments, _bare_search),
+    "lookup_customer": (CustomerArguments, _bare_lookup),
 }
 
 
-async def bare(seconds: float = 0.0) -> None:
-    """One team run without any policy."""
-    assert await _bare_member("manager", seconds) == "manager done"
+class Bare:
+    """A team run without any policy: one coroutine per agent, a dictionary of tools, each agent its own messages."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+
+    async def __call__(self) -> None:
+        counts = [0, 0, 0]
+        text = await self._agent("manager", "help", counts)
+        assert (text, counts) == ("manager done", [9, 2, 3]), (text, counts)
+
+    async def _agent(self, role: str, task: str, counts: list[int]) -> str:
+        messages: Messages = [{"role": "system", "content": role}, {"role": "user", "content": task}]
+        while True:
+            counts[0] += 1
+            reply = await self._model(messages)
+            messages.append(reply)
+            if not reply["tool_calls"]:
+                return str(reply["content"])
+            for use in reply["tool_calls"]:
+                messages.append({"role": "tool", "id": use.id, "content": await self._use(use, counts)})
+
+    async def _use(self, use: ToolUse, counts: list[int]) -> str:
+        if use.name in TURNS:
+            counts[2] += 1
+            return await self._agent(use.name, str(json.loads(use.arguments)["request"]), counts)
+        counts[1] += 1
+        arguments, tool = BARE_TOOLS[use.name]
+        return json.dumps(await tool(arguments.model_validate_json(use.arguments)))
+
+    async def _model(self, messages: Messages) -> dict[str, Any]:
+        if self.seconds:
+            await asyncio.sleep(self.seconds)
+        role = messages[0]["content"]
+        uses = TURNS[role][(len(messages) - 2) // 2]
+        return {"role": "assistant", "content": "" if uses else f"{role} done", "tool_calls": uses}
+
+
+bare = Bare()
 
 
 def coordinator_with(script: Script) -> Coordinator:

@@ -8,6 +8,8 @@ from pydantic import Field
 from coordinator import Effect, Passage, ToolContext, tool
 from tools.desk import CustomerNotFound, Desk, long_date
 
+CustomerNumber = Annotated[int, Field(ge=1, le=999_999_999)]
+
 
 class Customer(Passage):
     """One customer as the shop knows them; cited as `customers/<number>`."""
@@ -27,7 +29,7 @@ class Customer(Passage):
 @tool(effect=Effect.READ, timeout=5, errors={CustomerNotFound: "customer_not_found"})
 async def lookup_customer(
     ctx: ToolContext[Desk],
-    customer_id: Annotated[int | None, Field(ge=1)] = None,
+    customer_id: CustomerNumber | None = None,
     email: Annotated[str | None, Field(max_length=254)] = None,
 ) -> Customer:
     """Find one customer's record: name, address, e-mail, loyalty level, number of orders.

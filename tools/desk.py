@@ -24,8 +24,8 @@ class Desk:
     """The resources of the support desk, opened once per run.
 
     The user of a run is a customer of the shop (`customers.user_id`) and sees only what is theirs; another customer's
-    order is *not found*, exactly as one that does not exist. A run without a user is the desk's own staff, who may look
-    up anything.
+    order is *not found*, exactly as one that does not exist. A run without a user (None) is the desk's own staff, who
+    may look up anything.
     """
 
     database: sqlite3.Connection
@@ -41,8 +41,8 @@ class Desk:
         """
         row: sqlite3.Row | None = self.database.execute(
             "SELECT * FROM orders JOIN customers USING (customer_id) LEFT JOIN shipments USING (order_id)"
-            " WHERE order_id = ? AND ? IN (user_id, '')",
-            (int(order_id), who.user or ""),
+            " WHERE order_id = :number AND (:user IS NULL OR user_id = :user)",
+            {"number": order_id, "user": who.user},
         ).fetchone()
         if row is None:
             raise OrderNotFound(f"there is no order {order_id} of this customer")
@@ -56,9 +56,9 @@ class Desk:
         """
         row: sqlite3.Row | None = self.database.execute(
             "SELECT * FROM customers WHERE customer_id = ifnull(:number, customer_id)"
-            " AND email = ifnull(:email, email) COLLATE NOCASE AND :user IN (user_id, '')"
-            " AND (:user <> '' OR :number IS NOT NULL OR :email IS NOT NULL)",
-            {"number": customer_id, "email": email, "user": who.user or ""},
+            " AND email = ifnull(:email, email) COLLATE NOCASE AND user_id = ifnull(:user, user_id)"
+            " AND coalesce(:user, :number, :email) IS NOT NULL",
+            {"number": customer_id, "email": email, "user": who.user},
         ).fetchone()
         if row is None:
             raise CustomerNotFound("there is no such customer, or not the one who asks")

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from coordinator import Effect, Passage, ToolContext, tool
+from tools.customers import CustomerNumber
 from tools.desk import CustomerNotFound, Desk, OrderNotFound, call_key, euros, long_date
 
 OrderNumber = Annotated[str, Field(pattern=r"^\d{4,}$")]
@@ -87,7 +88,7 @@ async def list_orders(
     ctx: ToolContext[Desk],
     status: OrderStatus | None = None,
     limit: Annotated[int, Field(ge=1, le=50)] = 10,
-    customer_id: Annotated[int | None, Field(ge=1)] = None,
+    customer_id: CustomerNumber | None = None,
 ) -> list[Order]:
     """List the orders of the current customer, the newest first.
 
@@ -139,7 +140,7 @@ async def cancel_order(order_id: OrderNumber, ctx: ToolContext[Desk]) -> Order:
 )
 async def refund_order(
     order_id: OrderNumber,
-    amount_cents: Annotated[int, Field(ge=1)],
+    amount_cents: Annotated[int, Field(ge=1, le=100_000_000)],
     reason: Annotated[str, Field(min_length=3, max_length=500)],
     ctx: ToolContext[Desk],
 ) -> Refund:

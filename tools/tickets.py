@@ -39,14 +39,13 @@ async def open_ticket(
         order_id: the order it is about, when there is one.
     """
     desk = ctx.resources
-    if order_id is not None:
-        desk.order(order_id, ctx.tenant)
+    number = None if order_id is None else desk.order(order_id, ctx.tenant)["order_id"]
     call = call_key(ctx)
     with desk.database:
         desk.database.execute(
             "INSERT INTO tickets (call, user_id, order_id, subject, body) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (call) DO NOTHING",
-            (call, ctx.tenant.user, order_id and int(order_id), subject, body),
+            (call, ctx.tenant.user, number, subject, body),
         )
     row = desk.database.execute("SELECT * FROM tickets WHERE call = ?", (call,)).fetchone()
     return Ticket(ticket_id=row["ticket_id"], status=row["status"], subject=row["subject"])

@@ -11,10 +11,18 @@ import typer
 from typer.main import get_command
 
 from coordinator.cli.init import init
+from coordinator.cli.run import run
+from coordinator.cli.schema import schema
+from coordinator.cli.test import judge_scenarios
+from coordinator.cli.tools import tools
 from coordinator.domain.errors import CoordinatorError, Invalid, Refused
 
 COMMANDS: dict[str, Callable[..., int | None]] = {
     "init": init,
+    "run": run,
+    "test": judge_scenarios,
+    "tools": tools,
+    "schema": schema,
 }
 """Every command by name. A command returns its exit code; None is 0."""
 

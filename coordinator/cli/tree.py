@@ -1,8 +1,8 @@
 """The tree of a run's agents and steps, grown from its events."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from coordinator.domain.events import Event, Kind
 
@@ -29,6 +29,11 @@ class Node:
         """Whether it ended in any other way than well."""
         return self.code not in FINE
 
+    @property
+    def spent(self) -> int:
+        """Micro-dollars that it and everything below it cost."""
+        return self.cost + sum(child.spent for child in self.children)
+
 
 class RunTree:
     """An observer that grows the tree of one run.
@@ -54,10 +59,28 @@ class RunTree:
         self._nodes: dict[str, Node] = {}
         self._agents: dict[str, Node] = {}
         self._states: dict[str, Node] = {}
+        self._grow: dict[Kind, Callable[[Event], None]] = {
+            Kind.RUN_STARTED: self._run_started,
+            Kind.RUN_ENDED: self._ended,
+            Kind.STATE: self._state,
+            Kind.DELEGATION_STARTED: self._delegation_started,
+            Kind.DELEGATION_ENDED: self._ended,
+            Kind.MODEL_STARTED: self._model_started,
+            Kind.MODEL_ENDED: self._ended,
+            Kind.TOOL_STARTED: self._tool_started,
+            Kind.TOOL_ENDED: self._ended,
+            Kind.RETRY: self._retry,
+            Kind.FALLBACK: self._fallback,
+            Kind.BREAKER: self._breaker,
+            Kind.ISSUE: self._issue,
+            Kind.CRASH: self._crash,
+        }
 
     def __call__(self, event: Event) -> None:
         """Take in what happened."""
-        _GROW.get(event.kind, RunTree._ignore)(self, event)
+        grow = self._grow.get(event.kind)
+        if grow is not None:
+            grow(event)
 
     @property
     def seconds(self) -> float:
@@ -101,15 +124,15 @@ class RunTree:
             state.ended = node.ended
 
     def _state(self, event: Event) -> None:
-        agent = self._agent(event.step)
-        if agent is None:
+        path = self._path(event.step)
+        if path not in self._agents:
             return
-        before = self._states.get(event.step)
+        before = self._states.get(path)
         if before is not None:
             before.ended = self._clock()
         state = Node("state", str(event.data["state"]), self._clock(), detail=str(event.data.get("reason", "")))
-        self._states[event.step] = state
-        agent.children.append(state)
+        self._states[path] = state
+        self._agents[path].children.append(state)
 
     def _retry(self, event: Event) -> None:
         node = self._nodes.get(event.step.partition("#")[0])
@@ -143,35 +166,11 @@ class RunTree:
 
     def _home(self, step: str) -> Node | None:
         """Return where a step hangs: the state of the agent that made it, or the agent itself."""
-        path = step
-        while path and path not in self._agents:
-            path = path.rpartition("/")[0]
-            if path in self._agents:
-                break
+        path = self._path(step)
         return self._states.get(path) or self._agents.get(path)
 
-    def _agent(self, path: str) -> Node | None:
-        while path and path not in self._agents:
-            path = path.rpartition("/")[0]
-        return self._agents.get(path)
-
-    def _ignore(self, event: Event) -> None:
-        """Other events change nothing that is shown."""
-
-
-_GROW: Mapping[Kind, Callable[[RunTree, Event], Any]] = {
-    Kind.RUN_STARTED: RunTree._run_started,
-    Kind.RUN_ENDED: RunTree._ended,
-    Kind.STATE: RunTree._state,
-    Kind.DELEGATION_STARTED: RunTree._delegation_started,
-    Kind.DELEGATION_ENDED: RunTree._ended,
-    Kind.MODEL_STARTED: RunTree._model_started,
-    Kind.MODEL_ENDED: RunTree._ended,
-    Kind.TOOL_STARTED: RunTree._tool_started,
-    Kind.TOOL_ENDED: RunTree._ended,
-    Kind.RETRY: RunTree._retry,
-    Kind.FALLBACK: RunTree._fallback,
-    Kind.BREAKER: RunTree._breaker,
-    Kind.ISSUE: RunTree._issue,
-    Kind.CRASH: RunTree._crash,
-}
+    def _path(self, step: str) -> str:
+        """Return the path of the agent to which *step* belongs."""
+        while step and step not in self._agents:
+            step = step.rpartition("/")[0]
+        return step

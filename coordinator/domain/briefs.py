@@ -28,7 +28,7 @@ class Brief(BaseModel):
 
     request: str = Field(description="The request of the user, in the user's own words.")
     goal: str = Field(default="", description="What this member is to do about it.")
-    materials: list[Material] = Field(default=[], description="What is already known.")
+    materials: tuple[Material, ...] = Field(default=(), description="What is already known.")
 
 
 class PlanStep(BaseModel):
@@ -39,7 +39,7 @@ class PlanStep(BaseModel):
     id: str = Field(description="A short id of this step, unique in the plan.")
     member: str = Field(description="The member who does this step.")
     goal: str = Field(description="The brief: what the member is to do.")
-    needs: list[str] = Field(default=[], description="Ids of the steps whose results this step needs.")
+    needs: tuple[str, ...] = Field(default=(), description="Ids of the steps whose results this step needs.")
 
 
 class Plan(BaseModel):
@@ -47,7 +47,7 @@ class Plan(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    steps: list[PlanStep] = Field(description="The steps of the plan.")
+    steps: tuple[PlanStep, ...] = Field(description="The steps of the plan.")
 
 
 @value

@@ -1,5 +1,6 @@
 """What models read and write: messages made of parts, and where each part came from."""
 
+from dataclasses import field
 from enum import StrEnum
 from typing import Literal
 
@@ -65,6 +66,14 @@ class Message:
 
     role: Role
     parts: tuple[Part, ...]
+    _size: int = field(default=-1, init=False, repr=False, compare=False)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all that the message says, as JSON: a bound on its tokens; measured once."""
+        if self._size < 0:
+            object.__setattr__(self, "_size", sum(map(_part_size, self.parts)))
+        return self._size
 
     @property
     def text(self) -> str:
@@ -102,6 +111,13 @@ class Citation(BaseModel):
     source: str = Field(description="The source that is cited, as its passage names it.")
     line: int | None = Field(default=None, description="The line of the cited passage.")
     quote: str = Field(default="", description="The words quoted from the passage, verbatim.")
+
+
+def _part_size(part: Part) -> int:
+    if isinstance(part, Text):
+        return json_bytes(part.text)
+    text = part.arguments if isinstance(part, ToolUse) else part.text
+    return len(part.id) + len(part.name) + json_bytes(text)
 
 
 def json_bytes(text: str) -> int:

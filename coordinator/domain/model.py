@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from coordinator.domain.content import Message, StopReason, Text, ToolResult, ToolUse, json_bytes
+from coordinator.domain.content import Message, StopReason, Text, ToolResult, ToolUse
 from coordinator.domain.money import TOKENS_PER_MESSAGE, Usage
 from coordinator.domain.value import value
 
@@ -64,9 +64,11 @@ class ModelRequest:
     def size(self) -> int:
         """Upper bound on the input tokens: bytes of everything sent, plus a fixed overhead per message."""
         if self._size < 0:
-            size = sum(map(_message_size, self.messages))
-            size += sum(tool.size for tool in self.tools)
-            size += self.output.size if self.output else 0
+            size = TOKENS_PER_MESSAGE * len(self.messages) + (self.output.size if self.output else 0)
+            for message in self.messages:
+                size += message.size
+            for tool in self.tools:
+                size += tool.size
             object.__setattr__(self, "_size", size)
         return self._size
 
@@ -126,15 +128,3 @@ def _plain(part: Text | ToolUse | ToolResult) -> list[str]:
     if isinstance(part, ToolUse):
         return ["use", part.id, part.name, part.arguments]
     return ["result", part.id, part.name, part.text]
-
-
-def _message_size(message: Message) -> int:
-    size = TOKENS_PER_MESSAGE
-    for part in message.parts:
-        if isinstance(part, Text):
-            size += json_bytes(part.text)
-        elif isinstance(part, ToolUse):
-            size += len(part.id) + len(part.name) + json_bytes(part.arguments)
-        else:
-            size += len(part.id) + len(part.name) + json_bytes(part.text)
-    return size

@@ -94,7 +94,7 @@ async def _carry_out(
         ctx.flag("step_skipped", message, node.id)
         return Report(node.member, step, "failed", code="needs_failed", message=message)
     found = [Material(origin=report.agent, content=_content(report)) for report in needed.values()]
-    given = Brief(request=brief.request, goal=node.goal, materials=[*brief.materials, *found])
+    given = Brief(request=brief.request, goal=node.goal, materials=(*brief.materials, *found))
     try:
         return await ctx.call_member(step, node.member, given)
     except CoordinatorError as error:

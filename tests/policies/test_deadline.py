@@ -15,6 +15,11 @@ async def forever(call: Any) -> Any:
     await asyncio.Event().wait()
 
 
+async def lasts(call: Any) -> Any:
+    await asyncio.sleep(60)
+    return "answer"
+
+
 async def test_a_run_that_outlives_its_deadline_is_refused_after_its_clean_up(make):
     calls, cleaned = make(deadline_s=5.0), []
 
@@ -65,6 +70,11 @@ async def test_a_delegation_without_a_nearer_deadline_leaves_the_expiry_to_the_r
     with pytest.raises(Refused):
         await Deadline()(calls.of_run(), delegate)
     assert ends == [asyncio.CancelledError]
+
+
+async def test_under_the_deadline_of_its_run_a_delegation_sets_no_timer(calls):
+    calls.run.deadline = now() + 1
+    assert await Deadline()(calls.of_member(deadline=calls.run.deadline), lasts) == "answer"
 
 
 async def test_a_cancellation_from_outside_is_no_expiry(make):

@@ -36,6 +36,11 @@ async def test_a_nearer_deadline_leaves_the_expiry_to_the_run(calls):
             await Timeout()(calls.of_model(timeout=2.0, deadline=now() + 1), slow)
 
 
+async def test_under_a_nearer_deadline_no_attempt_timer_is_set(calls):
+    await Timeout()(calls.of_model(timeout=2.0, deadline=now() + 1), slow)
+    assert now() == pytest.approx(60, abs=1e-3)
+
+
 async def test_a_timeout_error_of_the_inside_is_not_taken_for_an_expiry(calls):
     async def raises(call: Any) -> Any:
         raise TimeoutError

@@ -123,6 +123,10 @@ def _has_digit(text: str) -> bool:
     return any(map(str.isdigit, text))
 
 
+def _matters(term: Term) -> bool:
+    return term.factor > 0.3 and term.stems[-1] not in words.MOMENTS
+
+
 def _lighter(term: Term) -> Term:
     factor = 0.1 if term.stems[-1] in words.MOMENTS else term.factor
     return Term(term.word, term.stems, factor)
@@ -190,13 +194,14 @@ class Library:
         weights = [self._weight(term) for term in part.terms]
         ranked = self._ranked(part, weights)
         covered = self._confidence(part, weights)
+        missing = tuple(
+            term.word for term in part.terms if _matters(term) and not any(match(term, held) for held in self.holds)
+        )
         band = Band.FOUND if covered >= FOUND_FROM else Band.POSSIBLY if covered >= POSSIBLY_FROM else Band.NOTHING
+        if band is Band.FOUND and any(term.factor == 1.0 and term.word in missing for term in part.terms):
+            band = Band.POSSIBLY  # a rare word of the request is in no source: no quote can answer all of it
         if second_hand and band is Band.POSSIBLY:
             band = Band.FOUND  # what a colleague quotes has lost its surroundings; the colleague's own gaps still count
-        missing = tuple(
-            term.word for term in part.terms
-            if term.factor > 0.3 and term.stems[-1] not in words.MOMENTS and not any(match(term, held) for held in self.holds)
-        )  # fmt: skip
         return Finding(part, band, covered, missing, tuple(ranked) if band else ())
 
     def _weight(self, term: Term) -> float:

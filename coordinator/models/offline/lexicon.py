@@ -118,7 +118,7 @@ forbid prohibit disallow prevent disable
 required mandatory compulsory
 optional voluntary
 size large big
-count number amount
+count number
 repeat retry
 travel trip journey
 remote home
@@ -134,7 +134,6 @@ subprocess process
 network socket connection
 encrypt tls ssl
 question ask prompt query
-hour time schedule
 foreign abroad international overseas
 address location
 lost missing

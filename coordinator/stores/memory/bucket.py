@@ -33,8 +33,7 @@ class Bucket:
     def delay(self, amount: float, ahead: float = 0.0) -> float:
         """Return the seconds until *amount* fits when *ahead* passes before it; 0 when it fits now."""
         over = self.level + ahead + min(amount, self.capacity) - self.capacity
-        # Two ways to the same instant differ in the last bits of a float: so much too much is not too much.
-        return over / self._rate if over > 1e-9 * self.capacity else 0.0
+        return over / self._rate if over > 0 else 0.0
 
     def take(self, amount: float) -> None:
         """Take *amount*, whether it fits or not."""

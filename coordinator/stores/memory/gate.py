@@ -13,7 +13,8 @@ from coordinator.domain.limits import GateLimits
 from coordinator.domain.value import value
 from coordinator.stores.memory.bucket import Bucket
 
-# A timer that is set for "now" again and again would never let time pass.
+# Two ways to the same instant differ in the last bits of a float. A timer that is set for "now" again and again because
+# of them would never let time pass.
 SHORTEST_WAIT_S = 1e-6
 
 

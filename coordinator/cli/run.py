@@ -1,0 +1,131 @@
+"""`coordinator run`: run one scenario and show it."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+from rich.console import Console
+
+from coordinator.cli.display import watch
+from coordinator.cli.exits import OF_STATUS
+from coordinator.cli.report import as_json, tell
+from coordinator.cli.tree import RunTree
+from coordinator.domain.errors import Invalid
+from coordinator.domain.events import Observer
+from coordinator.domain.money import usd
+from coordinator.domain.result import RunResult, Status
+from coordinator.scenario import Overrides, Scenario, open_scenario
+from coordinator.telemetry.lines import EventLines
+
+STDERR = "-"
+
+
+def run(
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="The scenario file.", show_default=False)],
+    task: Annotated[str | None, typer.Option(metavar="TEXT", help="Ask this instead.")] = None,
+    tenant: Annotated[str | None, typer.Option(metavar="NAME", help="Who pays.")] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="The model for every agent, such as offline.")
+    ] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Replace an input of the scenario; may be repeated."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    events: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Append every event to FILE as a line of JSON; - is standard error."),
+    ] = None,
+) -> int:
+    """Run one scenario and show how it went; what it expects is not judged.
+
+    Exit codes: 0 completed, 1 flagged, 2 wrong usage or invalid input, 3 refused, 4 awaiting approval or escalated,
+    5 failed, 130 interrupted.
+    """
+    tree = RunTree(time.monotonic)
+    try:
+        with redirect_stdout(sys.stderr):  # a team's code may print; standard output is for the result alone
+            opened = open_scenario(scenario, Overrides(task, tenant, model, pairs(inputs or ())))
+            _tell_decisions(opened)
+            with _recording(events) as recorders:
+                result = asyncio.run(_watched(opened, tree, recorders, silent=events == STDERR))
+    except KeyboardInterrupt:
+        if json and tree.run_id:
+            print(as_json(_cancelled(tree)))
+        raise
+    if json:
+        print(as_json(result))
+    else:
+        tell(result, Console())
+    return OF_STATUS[result.status]
+
+
+def pairs(given: Sequence[str]) -> dict[str, str]:
+    """Return the values of `--set` by name.
+
+    Raises:
+        Invalid: `usage`, when one is not NAME=VALUE or a name is given twice.
+    """
+    found: dict[str, str] = {}
+    for pair in given:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise Invalid(f"--set {pair!r} is not NAME=VALUE", code="usage", hint="write, for example, --set docs=DIR")
+        if name in found:
+            raise Invalid(f"--set {name} is given twice", code="usage", hint="leave one out")
+        found[name] = text
+    return found
+
+
+async def _watched(scenario: Scenario, tree: RunTree, recorders: Sequence[Observer], *, silent: bool) -> RunResult:
+    display, watchers = watch(tree, silent=silent)
+    with display:
+        return await scenario.run([*watchers, *recorders])
+
+
+@contextmanager
+def _recording(target: str | None) -> Iterator[Sequence[Observer]]:
+    """Open what `--events` names; a file that was made for a run that never began is taken away again."""
+    if target is None:
+        yield ()
+    elif target == STDERR:
+        yield [EventLines(sys.stderr.buffer)]
+    else:
+        path = Path(target)
+        existed = path.exists()
+        with _appending(path) as out:
+            try:
+                yield [EventLines(out)]
+            except Invalid:
+                if not existed:
+                    path.unlink(missing_ok=True)
+                raise
+
+
+def _appending(path: Path) -> BinaryIO:
+    try:
+        return path.open("ab")
+    except OSError as error:
+        raise Invalid(
+            f"--events {path}: {error.strerror}", code="unusable_file", hint="name a file in a folder that exists"
+        ) from None
+
+
+def _tell_decisions(scenario: Scenario) -> None:
+    decided = ", ".join(dict.fromkeys(decision.tool for decision in scenario.file.decisions))
+    if decided:
+        print(f"note: decisions about {decided} are not asked for yet: tools that need a person are refused")
+
+
+def _cancelled(tree: RunTree) -> RunResult:
+    """Return what is known of a run that was interrupted before it had a result."""
+    return RunResult(
+        status=Status.CANCELLED, code="cancelled", stop_reason="cancelled", cost_usd=usd(tree.cost),
+        ceiling_usd=usd(tree.ceiling), run_id=tree.run_id, tenant=tree.tenant, model=tree.model,
+        turns=tree.turns, steps=tree.steps, duration_s=tree.seconds,
+    )  # fmt: skip
