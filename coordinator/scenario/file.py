@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
+from coordinator.domain.events import Kind
 from coordinator.domain.result import Status
 from coordinator.models.scripted import ScriptedReply
 from coordinator.simulation.faults import FaultRule
@@ -57,6 +58,9 @@ class Expectation(BaseModel):
         default={}, description='How often each tool is called, refused calls included: 2, 0, ">=1".'
     )
     delegations: dict[str, Count] = Field(default={}, description='How many briefs each member is handed: 2, 0, ">=1".')
+    events: dict[Kind, Count] = Field(
+        default={}, description='How many events of each kind happen, such as breaker, fallback, retry: 2, 0, ">=1".'
+    )
     max_cost_usd: float | None = Field(
         default=None, ge=0, allow_inf_nan=False, description="The most that the run may cost, in dollars."
     )

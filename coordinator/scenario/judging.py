@@ -4,6 +4,7 @@ import operator
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from coordinator.domain.content import Citation
 from coordinator.domain.events import Event, Kind
@@ -17,13 +18,15 @@ COMPARISONS: dict[str, Callable[[int, int], bool]] = {
 
 
 class Tally:
-    """An observer that counts calls of tools and briefs of members as they are made, whatever comes of them."""
+    """An observer that counts events, and calls of tools and briefs of members as they are made, whatever comes of them."""
 
     def __init__(self) -> None:
+        self.events: Counter[str] = Counter()
         self.tools: Counter[str] = Counter()
         self.delegations: Counter[str] = Counter()
 
     def __call__(self, event: Event) -> None:
+        self.events[event.kind] += 1
         if event.kind is Kind.TOOL_STARTED:
             self.tools[event.data["tool"]] += 1
         elif event.kind is Kind.DELEGATION_STARTED:
@@ -38,6 +41,7 @@ def judge(expect: Expectation, result: RunResult, tally: Tally) -> list[str]:
         *_sources(expect, result),
         *_counts("tools", expect.tools, tally.tools),
         *_counts("delegations", expect.delegations, tally.delegations),
+        *_counts("events", expect.events, tally.events),
         *_cost(expect, result),
     ]
 
@@ -78,7 +82,7 @@ def _sources(expect: Expectation, result: RunResult) -> Iterator[str]:
             yield f"cites: expected {wanted}, came {', '.join(sources) or 'no citation'}"
 
 
-def _counts(what: str, expected: Mapping[str, Count], came: Mapping[str, int]) -> Iterator[str]:
+def _counts(what: str, expected: Mapping[Any, Count], came: Mapping[str, int]) -> Iterator[str]:
     for name, count in expected.items():
         sign, number = _comparison(count)
         if not COMPARISONS[sign](came.get(name, 0), number):

@@ -11,7 +11,7 @@ from coordinator.domain.value import value
 from coordinator.toolbox.chunks import lines_of
 from coordinator.toolbox.folder import Folder, Skipped
 from coordinator.toolbox.fulltext import GATHER, TOKENIZER, expression, indexed
-from coordinator.toolbox.index import ON_DISK, Document, Section, Stop, documents, index, search
+from coordinator.toolbox.index import ON_DISK, Document, Section, Stop, documents, index, search, stopped
 from coordinator.toolbox.knowledge import no_documents
 
 # Cutting every file into passages costs three times as much as indexing it whole; beyond so many files only the best
@@ -71,8 +71,9 @@ class Files:
         self.cut_all_up_to = cut_all_up_to
         self.indexed: Indexed | None = None
         """What the last `index` came to; None before it."""
-        self._passages: sqlite3.Connection | None = None
-        self._whole: sqlite3.Connection | None = None
+        self._index: sqlite3.Connection | None = None
+        self._cut = True
+        """Whether the index knows passages, or only whole files."""
 
     def check(self) -> None:
         """Look through the folder without reading a file; 40 ms for ten thousand of them.
@@ -98,17 +99,15 @@ class Files:
         listing = self.folder.listing()
         skipped = list(listing.skipped)
         found = documents(self.folder, listing.files, skipped, stop)
-        passages = whole = None
-        if len(listing.files) <= self.cut_all_up_to:
-            passages = index(found, ON_DISK)
-        else:
-            whole = _index_whole(found)
-        self.close()
-        self._passages, self._whole = passages, whole
+        cut = len(listing.files) <= self.cut_all_up_to
+        built = index(found, ON_DISK) if cut else _index_whole(found)
         files = len(listing.files) - (len(skipped) - len(listing.skipped))
-        if not files:
-            self.close()
-            raise no_documents(self.folder)
+        # Only a caller who still waits gets the index: by now another may have taken this one's place.
+        if not files or (stop is not None and stop.asked):
+            built.close()
+            raise stopped(self.folder) if files else no_documents(self.folder)
+        self.close()
+        self._index, self._cut = built, cut
         self.indexed = Indexed(files, clock() - started, tuple(skipped))
         return self.indexed
 
@@ -122,12 +121,12 @@ class Files:
         Raises:
             Invalid: `not_indexed`, when `index` was not called before.
         """
-        if self._passages is not None:
-            return search(self._passages, query, limit)
-        if self._whole is None:
+        if self._index is None:
             raise Invalid(f"folder {self.folder.root} is not indexed", code="not_indexed", hint="call index first")
+        if self._cut:
+            return search(self._index, query, limit)
         wanted = expression(query)
-        best = [name for (name,) in self._whole.execute(_BEST_FILES, (wanted, CANDIDATES))] if wanted else []
+        best = [name for (name,) in self._index.execute(_BEST_FILES, (wanted, CANDIDATES))] if wanted else []
         candidates = index(documents(self.folder, best, [], None))
         try:
             return search(candidates, query, limit)
@@ -155,10 +154,9 @@ class Files:
 
     def close(self) -> None:
         """Drop the index."""
-        for connection in (self._passages, self._whole):
-            if connection is not None:
-                connection.close()
-        self._passages = self._whole = self.indexed = None
+        if self._index is not None:
+            self._index.close()
+        self._index = self.indexed = None
 
 
 def _page_end(lines: list[str], first: int) -> int:

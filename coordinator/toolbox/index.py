@@ -63,11 +63,16 @@ def documents(folder: Folder, names: Iterable[str], skipped: list[Skipped], stop
     """
     for name in names:
         if stop is not None and stop.asked:
-            raise Refused(f"reading {folder.root} was stopped", code="stopped")
+            raise stopped(folder)
         try:
             yield name, folder.read(name)
         except Invalid as error:
             skipped.append(Skipped(name, error.code))
+
+
+def stopped(folder: Folder) -> Refused:
+    """Return the error for work on *folder* that nobody waits for any more."""
+    return Refused(f"reading {folder.root} was stopped", code="stopped")
 
 
 def index(found: Iterable[Document], where: str = IN_MEMORY) -> sqlite3.Connection:

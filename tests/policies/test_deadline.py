@@ -36,6 +36,27 @@ async def test_a_run_that_outlives_its_deadline_is_refused_after_its_clean_up(ma
     assert asyncio.current_task().cancelling() == 0
 
 
+async def test_the_deadline_ends_the_whole_task_group_of_a_run(make):
+    calls, ended = make(deadline_s=5.0), []
+
+    async def member(number: int) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            ended.append(number)
+
+    async def work(call: Any) -> Any:
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(3):
+                tasks.create_task(member(number))
+
+    with pytest.raises(Refused) as refused:
+        await Deadline()(calls.of_run(), work)
+    assert refused.value.code == "deadline_exceeded"
+    assert sorted(ended) == [0, 1, 2]
+
+
 async def test_the_clocks_of_a_run_start_when_it_is_admitted(make):
     calls = make(deadline_s=60.0, soft_deadline_s=45.0)
     await asyncio.sleep(10)

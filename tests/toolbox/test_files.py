@@ -71,6 +71,32 @@ def test_indexing_stops_between_two_files_and_leaves_nothing_open(root: Path, cu
     assert files.indexed is None
 
 
+class Leaving(Folder):
+    """A folder whose caller leaves while its last file is read."""
+
+    def __init__(self, root: Path, stop: Stop) -> None:
+        super().__init__(root)
+        self.stop = stop
+
+    def read(self, name: str) -> str:
+        if name == self.listing().files[-1]:
+            self.stop.ask()
+        return super().read(name)
+
+
+@pytest.mark.parametrize("cut_all_up_to", [TWO_STEPS, 1000])
+def test_index_that_is_ready_after_its_caller_left_replaces_no_other(root: Path, cut_all_up_to: int) -> None:
+    stop = Stop()
+    files = Files(Leaving(root, stop), cut_all_up_to=cut_all_up_to)
+    first = files.index(lambda: 0.0)
+    stop.asked = False
+    with pytest.raises(Refused):
+        files.index(lambda: 0.0, stop)
+    assert files.indexed is first
+    assert files.search("forty workers")
+    files.close()
+
+
 def test_folder_without_documents_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("x")
     files = Files(Folder(tmp_path))

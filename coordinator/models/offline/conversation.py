@@ -136,12 +136,13 @@ def read(request: ModelRequest) -> Conversation:
     for material in materials:
         excerpts += _interleaved(material)
         reported += _remarks(material)
+    acts = acting(request.tools)
     for use in used:
         if use.gave:
-            excerpts += _interleaved(use.result) or _spoken(use)
+            excerpts += _interleaved(use.result, deed=use.name in acts) or _spoken(use, deed=use.name in acts)
     return Conversation(
         question, goal, used, materials, _unique(excerpts), tuple(dict.fromkeys(reported)),
-        any(map(_judged, materials)), any(map(_drafted, materials)), acting(request.tools),
+        any(map(_judged, materials)), any(map(_drafted, materials)), acts,
     )  # fmt: skip
 
 
@@ -224,9 +225,9 @@ def _why(use: Used) -> str:
     return use.message.strip().rstrip(".") or use.status
 
 
-def _interleaved(found: Any) -> list[Excerpt]:
+def _interleaved(found: Any, *, deed: bool = False) -> list[Excerpt]:
     return [
-        Excerpt(one.text, one.source, one.line, rank, one.context, one.record)
+        Excerpt(one.text, one.source, one.line, rank, one.context, one.record, deed)
         for rank, one in enumerate(_excerpts(found))
     ]  # fmt: skip
 
@@ -334,11 +335,11 @@ def _is_remark(key: str, item: list[str], material: dict[str, Any]) -> bool:
     return bool(named) or ((beside or empty) and all(len(one.split()) >= 3 for one in item))
 
 
-def _spoken(use: Used) -> list[Excerpt]:
+def _spoken(use: Used, *, deed: bool) -> list[Excerpt]:
     """Return plain text and records without prose as excerpts, labelled by the tool."""
     found = use.result
     texts = [found] if isinstance(found, str) else [_record(item) for item in _records(found)]
-    return [Excerpt(text, use.name, None, rank) for rank, text in enumerate(texts) if text]
+    return [Excerpt(text, use.name, None, rank, deed=deed) for rank, text in enumerate(texts) if text]
 
 
 def _records(found: Any) -> list[dict[str, Any]]:

@@ -16,6 +16,8 @@ _OTHER = frozenset(
 _JUDGES = frozenset(stem(word) for word in "accept approve draft supported evidence grounded verdict quotes".split())
 _UNAVAILABLE = frozenset(stem(word) for word in "unavailable failed outage unreachable error down blocked".split())
 _MISSING = frozenset(stem(word) for word in "missing gap lacks incomplete partial open".split())
+# From this distance between best and worst on, options are a judgement even when none of them is praised.
+_WIDE = 2.0
 _ITEM = re.compile(r"[,;:.()]|\bor\b|\band\b")
 _DENIED = re.compile(r"\b(?:not|no|never|neither|without|except|unless)\b[^,;:.]*", re.I)
 
@@ -32,10 +34,10 @@ def decide(place: Shape, reading: Reading, *, evidential: bool) -> Any:
     if len(options) == 1:
         return options[0].value
     played = role(place)
-    scored = sorted(options, key=lambda one: (-_sign(one), str(one.value)))
-    spread = _sign(scored[0]) > 0 > _sign(scored[-1]) or (
-        _sign(scored[0]) > _sign(scored[-1]) and played in (Role.CONFIDENCE, Role.RISK)
-    )
+    scored = _ranked(options)
+    width = _sign(scored[0]) - _sign(scored[-1])
+    spread = _sign(scored[0]) > 0 > _sign(scored[-1]) or width >= _WIDE
+    spread = spread or (width > 0 and played in (Role.CONFIDENCE, Role.RISK))
     if played is Role.TOPIC or not spread:
         return topical(place, reading.conversation.question)
     if played is Role.RISK:
@@ -51,9 +53,14 @@ def _sign(option: Option) -> float:
     return described + 0.01 * named if option.description else named
 
 
+def _ranked(options: Sequence[Option]) -> list[Option]:
+    """Return *options* from the most favourable to the least; equals keep their order."""
+    return sorted(options, key=lambda one: -_sign(one))
+
+
 def called_by(place: Shape, reading: Reading) -> tuple[str, ...]:
     """Return the words of the request that call for another than the most favourable option of *place*."""
-    scored = sorted(place.options, key=lambda one: (-_sign(one), str(one.value)))
+    scored = _ranked(place.options)
     called = calls_for(scored, reading.conversation.question)
     return called[1] if called else ()
 

@@ -33,6 +33,8 @@ _QUANTITY = re.compile(
 )
 # "How long" asks for a time: "long" is no more a topic than "when".
 _MEASURE = re.compile(r"\bhow (?:many|much|long|often|far|big|large|soon|fast)\b", re.I)
+# An address says where to, not what about.
+_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\b[a-z][a-z0-9+.-]*://\S+", re.I)
 _HOW_TO = re.compile(r"\bhow (?:do|can|could|should|would|to|is|are|does)\b|\bexample\b|\bcode\b", re.I)
 _POLITE = re.compile(
     r"^\W*(?:(?:hi|hello|hey|dear|please|thanks|thank you|kindly)\b[\s,!.]*)*(?:(?:can|could|would|will) you (?:please )?|i (?:want|need|would like|'d like) (?:you )?to )?",
@@ -139,7 +141,7 @@ def _instructs(text: str) -> bool:
 
 def _part(text: str) -> Part:
     stripped = _POLITE.sub("", text)
-    found = list(terms(_MEASURE.sub(" ", stripped)))
+    found = list(terms(_MEASURE.sub(" ", _ADDRESS.sub(" ", stripped))))
     if _instructs(text):
         found = [term for term in found if term.stems[-1] not in words.ASKING | words.FORM]
     quantity, how_to = _kinds(text)
@@ -160,17 +162,17 @@ def _kinds(text: str) -> tuple[bool, bool]:
 
 def study(conversation: Conversation) -> Reading:
     """Read the evidence of *conversation* against each part of its question."""
-    asked = tuple(
-        _undone(part, conversation.done) for part in _directed(parts(conversation.question), conversation.goal)
-    )
     library = Library(conversation.excerpts)
-    return Reading(conversation, tuple(library.finding(part, conversation.judged) for part in asked))
+    asked = _directed(parts(conversation.question), conversation.goal)
+    return Reading(conversation, tuple(_finding(library, part, conversation) for part in asked))
 
 
-def _undone(part: Part, done: frozenset[str]) -> Part:
-    """Leave out of *part* the verbs of what has been done: the sources need not speak of it any more."""
-    left = tuple(term for term in part.terms if done.isdisjoint(term.stems))
-    return Part(part.text, left or part.terms, part.quantity, part.how_to)
+def _finding(library: "Library", part: Part, conversation: Conversation) -> Finding:
+    finding = library.finding(part, conversation.judged)
+    if conversation.done.isdisjoint(one for term in part.terms for one in term.stems):
+        return finding
+    deeds = tuple((2.0, piece) for shelf in library.shelves for piece in shelf if piece.excerpt.deed)
+    return Finding(part, Band.FOUND, 1.0, (), deeds + finding.ranked)  # what was ordered has been done
 
 
 def _directed(asked: tuple[Part, ...], goal: str) -> tuple[Part, ...]:

@@ -1,46 +1,52 @@
 """General English word lists of the offline model, as plain data; no word of any scenario, team or document.
 
-The lists hold whole words; `words.py` stems them. Only groups that hold in any field belong here: a word pair that helps one
-set of documents is a leak, not knowledge.
+The lists hold whole words; `words.py` stems them. Only groups that hold in any field belong here: a word pair that
+helps one set of documents is a leak, not knowledge.
 """
 
 # Words that carry no topic. They are tested before and after stemming ("gets" is one only as "get").
 STOP = """
-a about above after again all also am an and any anybody anyone anything are aren as at away b back be because been before being below
-between both but by c can cannot could couldn d did didn do does doesn doing don done during e each either else etc even ever every everything
-few for from further get got had hadn has hasn have haven having he hence her here hers herself him himself his how however i if in
-into is isn it its itself just kindly ll least less let lets ltd m ma made make may maybe me might mine more most much must my myself need
-neither no nor not now o of off ok okay on once one only onto or other others ought our ours ourselves out over own per please quite rather
-re really s same shall shan she should shouldn since so some somebody someone something soon still such t than thank thanks that the their theirs
-them themselves then there therefore these they thing this those though through thus till to too toward towards u under until up upon us
-use used uses using ve versus very via was wasn we well were weren what whatever when whenever where wherever whether which while who whoever whom whose why
-will with within without won would wouldn yes yet you your yours yourself yourselves hi hello hey dear greetings regards sincerely cheers
-sorry morning afternoon evening tell know want wish like possible possibly actually currently exactly able
+a about above after again all also am an and any anybody anyone anything are aren as at away b back be because been
+before being below between both but by c can cannot could couldn d did didn do does doesn doing don done during e
+each either else etc even ever every everything few for from further get got had hadn has hasn have haven having he
+hence her here hers herself him himself his how however i if in into is isn it its itself just kindly ll least less
+let lets ltd m ma made make may maybe me might mine more most much must my myself need neither no nor not now o of
+off ok okay on once one only onto or other others ought our ours ourselves out over own per please quite rather re
+really s same shall shan she should shouldn since so some somebody someone something soon still such t than thank
+thanks that the their theirs them themselves then there therefore these they thing this those though through thus
+till to too toward towards u under until up upon us use used uses using ve versus very via was wasn we well were
+weren what whatever when whenever where wherever whether which while who whoever whom whose why will with within
+without won would wouldn yes yet you your yours yourself yourselves hi hello hey dear greetings regards sincerely
+cheers sorry morning afternoon evening tell know want wish like possible possibly actually currently exactly able
 """
 
 # Topic words that are so common in questions that missing or finding them says little.
 GENERIC = """
-way work thing start many mean kind sort type different good best right happen go come take give keep put try look see find say set new
-whole general several support handle allow provide include follow available create add call case example default detail information problem
-question answer request people person someone day
+way work thing start many mean kind sort type different good best right happen go come take give keep put try look
+see find say set new whole general several support handle allow provide include follow available create add call
+case example default detail information problem question answer request people person someone day
 """
 
 # What a question asks for in number or time; the answer rarely repeats these words.
-MEASURES = "many much long often number amount count time day week month year hour minute second date cost price percent percentage size"
+MEASURES = """
+many much long often number amount count time day week month year hour minute second date cost price percent
+percentage size
+"""
 
 # Weekdays and the like place the asker in time; documents seldom repeat them.
 MOMENTS = """
-monday tuesday wednesday thursday friday saturday sunday today tomorrow yesterday tonight week weekend ago last next already yet recently lately
+monday tuesday wednesday thursday friday saturday sunday today tomorrow yesterday tonight week weekend ago last next
+already yet recently lately
 """
 
 # First words of an instruction to answer, and the words that say in what form; they are not what is asked about.
 ASKING = """
-write describe explain summarise summarize tell show give list find outline sketch draft prepare compose produce report compile collect
-present discuss brief check look
+write describe explain summarise summarize tell show give list find outline sketch draft prepare compose produce
+report compile collect present discuss brief check look
 """
 FORM = """
-brief summary overview report note memo paragraph sentence citation cite quote source document documentation docs text page short concise
-answer reply list line bullet word detail file folder
+brief summary overview report note memo paragraph sentence citation cite quote source document documentation docs
+text page short concise answer reply list line bullet word detail file folder
 """
 
 # Words of one meaning, or near enough that a document which says the one often answers a question which says the other.
@@ -169,14 +175,14 @@ subscribe unsubscribe
 
 # Verbs of tools that only look.
 READS = """
-search find get list read look lookup fetch show query view check count browse retrieve locate describe inspect summarize
-calculate compute convert compare track estimate lookup grep
+search find get list read look lookup fetch show query view check count browse retrieve locate describe inspect
+summarize calculate compute convert compare track estimate lookup grep
 """
 
 # What members of a team do, by the stage of the work at which they do it.
 GATHERS = """
-gather search read find look collect analyse analyze investigate research retrieve lookup query evidence data database fact knowledge inspect
-fetch explore record source know
+gather search read find look collect analyse analyze investigate research retrieve lookup query evidence data
+database fact knowledge inspect fetch explore record source know
 """
 PRODUCES = (
     "write draft compose author formulate word phrase summarise summarize reply prose letter produce edit scribe answer"
@@ -185,13 +191,14 @@ CHECKS = "review verify check critic judge audit proofread validate examine test
 
 # Polarity of choices: which end of a scale a value or its description stands for.
 POSITIVE = """
-accept approve approved found answer answered yes full fully complete completed sufficient enough supported certain sure confirm confirmed
-resolve resolved pass passed ok good correct valid proceed continue done success successful ready clear covered high strong solve solved known
-grounded finish finished agree satisfied satisfy
+accept approve approved found answer answered yes full fully complete completed sufficient enough supported certain
+sure confirm confirmed resolve resolved pass passed ok good correct valid proceed continue done success successful
+ready clear covered high strong solve solved known grounded finish finished agree satisfied satisfy
 """
 MIDDLE = """
-possibly possible partly partial partially maybe perhaps revise revised replan improve unsure uncertain unclear some medium moderate retry
-again another change correction part others corrected repair rework redo adjust limited mixed related
+possibly possible partly partial partially maybe perhaps revise revised replan improve unsure uncertain unclear some
+medium moderate retry again another change correction part others corrected repair rework redo adjust limited mixed
+related
 """
 NEGATIVE = """
 reject rejected fail failed missing insufficient unknown unanswered refuse refused deny denied decline impossible
@@ -199,7 +206,10 @@ wrong invalid empty absent low weak unsupported bad unable stuck blocked unfound
 """
 # The last resort: whatever else may still be tried comes before it.
 WORST = "escalate person human handover"
-NEGATIONS = "not no never nothing none neither nor without cannot can't don't doesn't won't isn't aren't didn't hardly n't nobody lack lacks"
+NEGATIONS = """
+not no never nothing none neither nor without cannot can't don't doesn't won't isn't aren't didn't hardly n't nobody
+lack lacks
+"""
 
 # Whom a hard case goes to: the words alone do not make a request one.
 PERSONS = "person human agent operator representative customer client user someone staff member team employee"

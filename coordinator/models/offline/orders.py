@@ -118,7 +118,7 @@ def _has_object(match: re.Match[str], things: frozenset[str]) -> bool:
     known = following is not None and stem(following.group(1)) in things
     if stem(match.group("verb")) in _NOUNISH:
         # "refund order 5" is an order, "order 5 is late" and "refund policy" are not
-        return known and re.match(r"\W*\w+\W+\S*\d", rest) is not None
+        return (known and re.match(r"\W*\w+\W+\S*\d", rest) is not None) or re.match(r"\W*\S+@\S+", rest) is not None
     return known or bool(_NAMED.match(rest))
 
 

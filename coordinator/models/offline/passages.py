@@ -48,6 +48,8 @@ class Excerpt:
     """Other text that came with it, such as a title: it may explain the words but is not quoted."""
     record: Mapping[str, Any] = field(default_factory=dict, compare=False, hash=False)
     """What else stood beside the text, by key."""
+    deed: bool = False
+    """Whether it tells what a tool did, not what it found."""
 
 
 @value
@@ -94,7 +96,7 @@ def pieces(excerpt: Excerpt) -> list[Piece]:
         for left, right in slices:
             text = excerpt.text[left:right]
             stems = stem_set(text)
-            if stems and (len(text.split()) > 2 or ":" in text or any(map(str.isdigit, text))):
+            if excerpt.deed or stems and (len(text.split()) > 2 or ":" in text or any(map(str.isdigit, text))):
                 found.append(Piece(excerpt, left, right, len(found), headings, code, stems))
     return found
 
