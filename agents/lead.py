@@ -12,6 +12,9 @@ from agents.reports import Confidence, Course, Decision, Draft, Findings, Judgem
 REJECTIONS = 2
 """Rejected drafts after which the best one goes out, flagged."""
 
+ENDING = frozenset({"budget_exhausted", "budget_held", "deadline_exceeded"})
+"""Refusals of one member that no other member could avoid."""
+
 
 @dataclass
 class Work:
@@ -117,7 +120,7 @@ def _stop_if_refused(work: Work) -> None:
         Refused: the refusal that ended the member.
     """
     for report in work.failed:
-        if isinstance(report.error, Refused) and report.error.ends_agent and report.code != "loop_stopped":
+        if isinstance(report.error, Refused) and report.code in ENDING:
             raise report.error
     work.failed.clear()
 

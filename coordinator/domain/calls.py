@@ -11,6 +11,7 @@ from coordinator.domain.briefs import Brief, Report
 from coordinator.domain.content import NO_LABELS, Labels, Origin, Passage
 from coordinator.domain.effects import Effect
 from coordinator.domain.model import ModelRequest, Target
+from coordinator.domain.result import Status
 from coordinator.domain.scope import Scope
 from coordinator.domain.team import Agent
 from coordinator.domain.tool import Tool
@@ -92,9 +93,11 @@ class RunCall:
 
 @value
 class RunReply:
-    """What the manager handed back: any report, or a Reply."""
+    """What the manager handed back, any report or a Reply, and what that makes of the run."""
 
     output: Any
+    status: Status = Status.COMPLETED
+    code: str = "ok"
     labels: Labels = NO_LABELS
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from coordinator.domain.content import Citation
-from coordinator.domain.errors import Refused
+from coordinator.domain.errors import CoordinatorError, Refused, UnknownOutcome
 
 
 class Status(StrEnum):
@@ -41,6 +41,19 @@ class Reply(BaseModel):
     citations: list[Citation] = []
     status: Literal["completed", "flagged", "escalated"] = "completed"
     reasons: list[Issue] = []
+
+
+# These say that an agent did not finish, not that a limit of money, rate or admission turned the run away.
+UNFINISHED = frozenset({"deadline_exceeded", "loop_stopped", "soft_deadline", "turn_limit"})
+
+
+def status_after(error: BaseException) -> Status:
+    """Return the status of a run that *error* ended; what is none of ours is a cancellation."""
+    if isinstance(error, Refused):
+        return Status.FAILED if error.code in UNFINISHED else Status.REFUSED
+    if isinstance(error, UnknownOutcome):
+        return Status.ESCALATED
+    return Status.FAILED if isinstance(error, CoordinatorError) else Status.CANCELLED
 
 
 class RunResult(BaseModel):

@@ -66,7 +66,7 @@ class Channels:
             inbox.outgoing.send_nowait(envelope)
         except anyio.WouldBlock:
             await inbox.outgoing.send(envelope)
-        if not inbox.receiving:
+        if not inbox.receiving and not self._receive_now(inbox):
             inbox.receiving = True
             self._tasks.create_task(self._receive(inbox))
         try:
@@ -93,26 +93,33 @@ class Channels:
         return inbox
 
     async def _receive(self, inbox: Inbox) -> None:
-        """Start a child task for each envelope that waits; end when the inbox is empty."""
+        """Wait for places and start a child task for each envelope; end when the inbox is empty."""
         try:
-            while await self._admit(inbox):
-                pass
+            while True:
+                await inbox.slots.take()
+                if not self._admit(inbox):
+                    return
         finally:
             inbox.receiving = False
 
-    async def _admit(self, inbox: Inbox) -> bool:
-        if not inbox.slots.try_take():
-            await inbox.slots.take()
-        try:
-            envelope = inbox.incoming.receive_nowait()
-        except (anyio.WouldBlock, anyio.EndOfStream, anyio.ClosedResourceError):
-            inbox.slots.give()
-            return False
-        if envelope.reply.done():  # its sender was cancelled while it waited
-            inbox.slots.give()
-            return True
-        self._start(envelope, Place(inbox.slots))
-        return True
+    def _receive_now(self, inbox: Inbox) -> bool:
+        """Start all envelopes for which a place is free; False when some must wait for one, and so for a receiver."""
+        while inbox.slots.try_take():
+            if not self._admit(inbox):
+                return True
+        return not inbox.incoming.statistics().current_buffer_used
+
+    def _admit(self, inbox: Inbox) -> bool:
+        """Start the next envelope in a place that was taken for it; False when there is none."""
+        while True:
+            try:
+                envelope = inbox.incoming.receive_nowait()
+            except (anyio.WouldBlock, anyio.EndOfStream, anyio.ClosedResourceError):
+                inbox.slots.give()
+                return False
+            if not envelope.reply.done():  # else its sender was cancelled while it waited
+                self._start(envelope, Place(inbox.slots))
+                return True
 
     def _start(self, envelope: Envelope, place: Place) -> None:
         task = self._tasks.create_task(self._perform(envelope.call, place))

@@ -9,7 +9,7 @@ import orjson
 from pydantic import BaseModel
 
 from coordinator.domain.briefs import Brief, Plan, Report
-from coordinator.domain.calls import DelegationCall, ModelCall, ToolCall, ToolReply
+from coordinator.domain.calls import DelegationCall, ModelCall, ToolReply
 from coordinator.domain.content import Message, Passage
 from coordinator.domain.errors import Invalid
 from coordinator.domain.events import Kind
@@ -167,7 +167,8 @@ class Context:
         elif self._task is not task:
             raise Invalid(
                 f"the context of {self.scope.path} was used from another task",
-                code="foreign_task", hint="give each parallel branch its own ctx.fork(name) and await them with ctx.gather",
+                code="foreign_task",
+                hint="give each parallel branch its own ctx.fork(name) and await them with ctx.gather",
             )  # fmt: skip
 
     def number(self, kind: str) -> str:

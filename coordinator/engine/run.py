@@ -1,25 +1,21 @@
 """The core of the run pipeline: the manager at work in the run's task group, and what its end means."""
 
 import asyncio
-import math
 from typing import Any
 
 from pydantic import BaseModel
 
 from coordinator.domain.briefs import Brief
 from coordinator.domain.calls import RunCall, RunReply
-from coordinator.domain.errors import CoordinatorError, Refused, UnknownOutcome
+from coordinator.domain.errors import CoordinatorError, Fault, Refused
 from coordinator.domain.money import usd
-from coordinator.domain.result import Issue, Reply, RunResult, Status
+from coordinator.domain.result import UNFINISHED, Issue, Reply, RunResult, Status, status_after
 from coordinator.domain.scope import RunState
 from coordinator.engine.channel import Channels
 from coordinator.engine.context import Context
 from coordinator.engine.crew import Crew
 from coordinator.engine.together import first
 from coordinator.engine.work import Work, perform
-
-# These say that the agent did not finish, not that a limit of money, rate or admission turned the run away.
-UNFINISHED = frozenset({"deadline_exceeded", "loop_stopped", "soft_deadline", "turn_limit"})
 
 
 class Manage:
@@ -41,55 +37,61 @@ class Manage:
                 channels = Channels(tasks, self._work)
                 call.scope.run.own(Channels, lambda: channels)
                 try:
-                    return RunReply(await self._manage(call))
+                    return await self._manage(call)
                 finally:
                     channels.close()
         except BaseExceptionGroup as group:
             raise first(group) from None
 
-    async def _manage(self, call: RunCall) -> Any:
-        manager = self._crew.team.manager
-        ctx = Context(self._crew, call.scope, manager)
-        return (await perform(manager, Brief(request=call.task.text), ctx)).result()
+    async def _manage(self, call: RunCall) -> RunReply:
+        manager, run = self._crew.team.manager, call.scope.run
+        report = await perform(manager, Brief(request=call.task.text), Context(self._crew, call.scope, manager))
+        if report.error is not None:
+            run.note(_issue(report.error), manager.name, call.step)
+        return _reply(run, report.result())
+
+
+def _reply(run: RunState, output: Any) -> RunReply:
+    """Say what *output* makes of the run: whatever is missing makes it `flagged`."""
+    said = Status.COMPLETED
+    if isinstance(output, Reply):
+        said = Status(output.status)
+        for reason in output.reasons:
+            run.note(reason)
+    if said is Status.COMPLETED and run.issues:
+        said = Status.FLAGGED
+    code = "ok" if said is Status.COMPLETED else run.issues[0].code if run.issues else said.value
+    return RunReply(output, said, code)
 
 
 def completed(run: RunState, reply: RunReply, duration: float) -> RunResult:
-    """Return the result of a run whose manager handed something back; whatever is missing makes it `flagged`."""
-    said = reply.output if isinstance(reply.output, Reply) else Reply(text=_text(reply.output))
-    for reason in said.reasons:
-        run.note(reason)
-    status = Status(said.status)
-    if status is Status.COMPLETED and run.issues:
-        status = Status.FLAGGED
-    code = "ok" if status is Status.COMPLETED else run.issues[0].code if run.issues else str(status)
+    """Return the result of a run whose manager handed something back after *duration* seconds."""
+    output = reply.output
+    said = output if isinstance(output, Reply) else Reply(text=_text(output))
     stop = next((issue.code for issue in run.issues if issue.code in UNFINISHED), "finished")
-    output = reply.output.model_dump(mode="json") if isinstance(reply.output, BaseModel) else reply.output
-    return _result(
-        run, status, code, duration, text=said.text, citations=said.citations, stop_reason=stop, output=output
-    )
+    plain = output.model_dump(mode="json") if isinstance(output, BaseModel) else output
+    more = {"text": said.text, "citations": said.citations, "stop_reason": stop, "output": plain}
+    return _result(run, reply.status, reply.code, duration, **more)
 
 
-def ended(run: RunState, error: BaseException, duration: float) -> RunResult:
-    """Return the result of a run that an error or a cancellation ended."""
-    if not isinstance(error, CoordinatorError):
-        run.note(Issue(code="cancelled", message="the run was cancelled"))
-        return _result(run, Status.CANCELLED, "cancelled", duration, stop_reason="cancelled")
-    run.note(Issue(code=error.code, message=str(error)))
-    after = getattr(error, "retry_after", None)
-    return _result(run, _status(error), error.code, duration, stop_reason=error.code, retry_after=after)
+def ended(run: RunState, error: CoordinatorError, duration: float) -> RunResult:
+    """Return the result of a run that *error* ended after *duration* seconds."""
+    issue = _issue(error)
+    if issue not in run.issues:  # one that a policy around the whole run raised
+        run.issues.append(issue)
+    after = error.retry_after if isinstance(error, Refused | Fault) else None
+    return _result(run, status_after(error), error.code, duration, stop_reason=error.code, retry_after=after)
 
 
-def _status(error: CoordinatorError) -> Status:
-    if isinstance(error, Refused):
-        return Status.FAILED if error.code in UNFINISHED else Status.REFUSED
-    return Status.ESCALATED if isinstance(error, UnknownOutcome) else Status.FAILED
+def _issue(error: CoordinatorError) -> Issue:
+    return Issue(code=error.code, message=str(error))
 
 
 def _result(run: RunState, status: Status, code: str, duration: float, **more: Any) -> RunResult:
     return RunResult(
         status=status, code=code, issues=list(run.issues), cost_usd=usd(run.cost), ceiling_usd=usd(run.limits.ceiling),
         run_id=run.run_id, tenant=run.tenant.tenant, model=run.model, turns=run.turns, steps=run.steps,
-        duration_s=0.0 if math.isinf(duration) else duration, **more,
+        duration_s=duration, **more,
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from coordinator.domain.errors import CoordinatorError
 from coordinator.domain.events import Kind
 from coordinator.domain.layer import Handler
 from coordinator.domain.model import ModelReply
+from coordinator.domain.result import status_after
 
 C = TypeVar("C", bound=Call)
 R = TypeVar("R")
@@ -42,6 +43,9 @@ class Teller(Protocol[C_contra, R_contra]):
     def closing(self, call: C_contra, reply: R_contra) -> dict[str, Any]:
         """Tell how it went; `code` is `ok` or the reason why it did not."""
 
+    def failing(self, call: C_contra, error: BaseException) -> dict[str, Any]:
+        """Tell what the call was, when *error* ended it."""
+
 
 class Trace(Generic[C, R]):
     """Emits one event when a call begins and one when it ends, with duration, cost and code, however it ends.
@@ -60,14 +64,13 @@ class Trace(Generic[C, R]):
         run = scope.run
         loop = asyncio.get_running_loop()
         teller.count(call)
-        opening = teller.opening(call)
-        run.emit(teller.started, scope.agent, step, opening)
+        run.emit(teller.started, scope.agent, step, teller.opening(call))
         began = loop.time()
         try:
             reply = await then(call)
         except BaseException as error:
             code = error.code if isinstance(error, CoordinatorError) else _foreign(error)
-            facts = {**opening, "code": code, "duration_s": loop.time() - began}
+            facts = {**teller.failing(call, error), "code": code, "duration_s": loop.time() - began}
             run.emit(teller.ended, scope.agent, step, facts)
             raise
         closing = teller.closing(call, reply)
@@ -90,12 +93,12 @@ class OfRuns:
         return {"task_kind": call.task.kind, "ceiling": call.scope.run.limits.ceiling}
 
     def closing(self, call: RunCall, reply: RunReply) -> dict[str, Any]:
-        """Tell what the run used."""
-        run = call.scope.run
-        return {
-            "task_kind": call.task.kind, "code": "ok", "cost": run.cost, "turns": run.turns, "steps": run.steps,
-            "model": run.model, "issues": len(run.issues),
-        }  # fmt: skip
+        """Tell what the run used, and its status."""
+        return {**_used(call), "status": reply.status.value, "code": reply.code}
+
+    def failing(self, call: RunCall, error: BaseException) -> dict[str, Any]:
+        """Tell what the run used, and the status that *error* gives it."""
+        return {**_used(call), "status": status_after(error).value}
 
 
 class OfDelegations:
@@ -115,6 +118,10 @@ class OfDelegations:
     def closing(self, call: DelegationCall, reply: DelegationReply) -> dict[str, Any]:
         """Tell how the member fared."""
         return {"member": call.name, "code": reply.code, "passages": len(reply.passages)}
+
+    def failing(self, call: DelegationCall, error: BaseException) -> dict[str, Any]:
+        """Name what was called."""
+        return dict(self.opening(call))
 
 
 class OfModels:
@@ -144,6 +151,10 @@ class OfModels:
             "tool_uses": len(reply.tool_uses),
         }  # fmt: skip
 
+    def failing(self, call: ModelCall, error: BaseException) -> dict[str, Any]:
+        """Name what was called."""
+        return dict(self.opening(call))
+
 
 class OfTools:
     """Tool calls: the tool, its cost, and whether a lower tier answered."""
@@ -165,6 +176,18 @@ class OfTools:
             "tool": call.name, "code": "degraded" if reply.degraded else "ok", "cost": reply.cost,
             "passages": len(reply.passages),
         }  # fmt: skip
+
+    def failing(self, call: ToolCall, error: BaseException) -> dict[str, Any]:
+        """Name what was called."""
+        return dict(self.opening(call))
+
+
+def _used(call: RunCall) -> dict[str, Any]:
+    run = call.scope.run
+    return {
+        "task_kind": call.task.kind, "cost": run.cost, "turns": run.turns, "steps": run.steps, "model": run.model,
+        "issues": len(run.issues),
+    }  # fmt: skip
 
 
 def _foreign(error: BaseException) -> str:

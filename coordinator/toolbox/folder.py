@@ -13,6 +13,8 @@ from coordinator.toolbox.chunks import TEXT_SUFFIXES
 MAX_BYTES = 2 * 1024 * 1024
 MAX_FILES = 10_000
 MAX_DEPTH = 40
+# Of any kind: looking through so many takes about two seconds, and a folder of documents has no more.
+MAX_ENTRIES = 300_000
 
 # Not following a link that appeared after the check, and not waiting for a writer of a FIFO.
 _SAFELY = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -88,10 +90,7 @@ class Folder:
                 continue
             files.append(name)
             if len(files) > self.max_files:
-                raise Invalid(
-                    f"folder {self.root} holds more than {self.max_files:,} text files",
-                    code="too_many_files", hint="name one of its subfolders",
-                )  # fmt: skip
+                raise self._too_many(f"{self.max_files:,} text files")
         return Listing(tuple(sorted(files)), tuple(sorted(skipped, key=lambda one: one.path)))
 
     def read(self, name: str) -> str:
@@ -149,9 +148,13 @@ class Folder:
         so that there are no loops.
         """
         waiting = [("", 0)]
+        seen = 0
         while waiting:
             prefix, depth = waiting.pop()
             for entry in self._entries(prefix):
+                seen += 1
+                if seen > MAX_ENTRIES:
+                    raise self._too_many(f"{MAX_ENTRIES:,} files of all kinds")
                 if entry is None:
                     yield prefix, "unreadable_folder"
                 elif entry.name.startswith("."):
@@ -160,6 +163,11 @@ class Folder:
                     waiting.append((f"{prefix}{entry.name}/", depth + 1))
                 elif (reason := self._reason_against(entry)) is not None:
                     yield _printable(prefix + entry.name), reason
+
+    def _too_many(self, what: str) -> Invalid:
+        return Invalid(
+            f"folder {self.root} holds more than {what}", code="too_many_files", hint="name one of its subfolders"
+        )
 
     def _entries(self, prefix: str) -> "Iterator[os.DirEntry[str] | None]":
         try:
@@ -181,12 +189,15 @@ class Folder:
         return "" if entry.is_file(follow_symlinks=False) else "not_a_text_file"
 
     def _reason_against_link(self, entry: "os.DirEntry[str]") -> str | None:
+        named_text = Path(entry.name).suffix.lower() in self.suffixes
         try:
             target = Path(entry.path).resolve(strict=True)
         except (OSError, RuntimeError):
-            return "broken_link"
+            return "broken_link" if named_text else None
         # What lies inside is listed under its own name.
-        return None if target.is_relative_to(self.root) else "outside_folder"
+        if target.is_relative_to(self.root):
+            return None
+        return "outside_folder" if named_text or target.is_dir() else None
 
 
 def _existing(root: Path) -> Path:
@@ -222,5 +233,6 @@ def _reason(error: Exception) -> str:
 
 
 def _invalid(name: str, code: str, what: str) -> Invalid:
-    hint = "give a path as a search returned it, relative to the folder"
+    readable = code != "unreadable_file"
+    hint = "give a path as a search returned it, relative to the folder" if readable else "check its permissions"
     return Invalid(f"file {name!r} {what}", code=code, hint=hint)

@@ -56,6 +56,7 @@ def test_absolute_path_of_the_folders_own_file_is_a_file_inside(root: Path) -> N
 def test_links_out_are_neither_listed_nor_read(root: Path) -> None:
     (root / "link.md").symlink_to(root.parent / "secret.md")
     (root / "way").symlink_to(root.parent)
+    (root / "tool").symlink_to(root.parent / "secret.md")
     folder = Folder(root)
     assert code_of(folder, "link.md") == "outside_folder"
     assert code_of(folder, "way/secret.md") == "outside_folder"
@@ -154,6 +155,13 @@ def test_too_many_files_are_an_error_not_a_sample(root: Path) -> None:
     assert len(Folder(root, max_files=2).listing().files) == 2
     with pytest.raises(Invalid) as caught:
         Folder(root, max_files=1).listing()
+    assert caught.value.code == "too_many_files"
+
+
+def test_endless_folders_are_given_up(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coordinator.toolbox.folder.MAX_ENTRIES", 2)
+    with pytest.raises(Invalid) as caught:
+        Folder(root).listing()
     assert caught.value.code == "too_many_files"
 
 

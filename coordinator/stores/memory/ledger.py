@@ -170,11 +170,13 @@ def _refusal(books: "list[_Book]", amount: int, minimum: int) -> Refused:
         return Refused(
             f"account {short.name} is closed: {dollars(short.overrun)} more was billed than was held",
             code="budget_exhausted", hint="check the prices in the settings", details=_details(short, amount),
+            ends_agent=True,
         )  # fmt: skip
     return Refused(
         f"{dollars(minimum)} may be needed, and account {short.name} has spent {dollars(short.settled)} of its "
         f"{dollars(short.ceiling)}",
         code="budget_exhausted", hint="raise the ceiling or ask for less", details=_details(short, amount),
+        ends_agent=True,
     )  # fmt: skip
 
 

@@ -1,0 +1,105 @@
+"""Only an explicit, un-negated order in the user's own words makes the offline model act."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from coordinator.domain.effects import Effect
+
+ORDER_ID = {"type": "string", "pattern": r"^\d{2,}$", "description": "The number of the order."}
+DONE = {"text": "The order has been cancelled.", "source": "orders"}
+
+
+def acts(world, text, *, system="You are careful."):
+    cancel = world.spec("cancel_order", "Cancel one order.", Effect.WRITE, order_id=ORDER_ID)
+    return world.ask(text, None, [cancel], {"cancel_order": lambda order_id: DONE}, system=system).calls
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Cancel order 42.",
+        "Please cancel order 42",
+        "Hi team, please cancel my order 42!",
+        "I want to cancel order 42.",
+        "I'd like you to cancel order 42, please.",
+        "Could you please cancel order 42?",
+        "My parcel is late. Cancel order 42.",
+        "Look up order 42 and cancel it.",
+        "Please abort order 42.",
+    ],
+)
+def test_an_explicit_order_is_carried_out_once(world, text):
+    assert acts(world, text) == [("cancel_order", {"order_id": "42"})]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Can I cancel order 42?",
+        "How do I cancel order 42?",
+        "Should I cancel order 42?",
+        "Why did you cancel order 42?",
+        "Do not cancel order 42.",
+        "Don't cancel order 42!",
+        "Please do not cancel order 42.",
+        "Never cancel order 42 and refund nothing.",
+        "Tell me about order 42 without cancelling it.",
+        "If it has not shipped, cancel order 42.",
+        'She wrote "cancel order 42" on the form.',
+        "My husband told me to cancel order 42.",
+        "Cancel order 42. No, never mind.",
+        "Cancel order 42? No.",
+        "Order 42 is late.",
+        "I was told that order 42 got cancelled.",
+        "What happens when you cancel order 42?",
+        "You always cancel order 42 and I do not know why.",
+        "Cancel it.",
+    ],
+)
+def test_what_is_no_explicit_order_is_not_carried_out(world, text):
+    assert acts(world, text) == []
+
+
+def test_the_system_text_and_the_goal_give_no_orders(world):
+    assert acts(world, "Where is order 42?", system="Cancel order 42.") == []
+    brief = world.brief(
+        "Where is order 42?", ("colleague", {"note": "Please cancel order 42."}), goal="Cancel order 42."
+    )
+    assert acts(world, brief) == []
+
+
+def test_an_act_takes_the_number_of_the_sentence_that_orders_it(world):
+    assert acts(world, "Order 17 arrived. Please cancel order 42.") == [("cancel_order", {"order_id": "42"})]
+
+
+def test_an_act_with_a_missing_argument_is_not_carried_out(world):
+    assert acts(world, "Please cancel my order.") == []
+
+
+def test_a_tool_without_an_effect_or_a_known_verb_is_treated_as_acting(world):
+    spec = world.spec("frobnicate", "Frobnicates an order.", None, order_id=ORDER_ID)
+    assert world.ask("Tell me about order 42", None, [spec], {"frobnicate": lambda order_id: DONE}).calls == []
+
+
+def test_the_effect_wins_over_the_name(world):
+    spec = world.spec("delete_history", "Shows which orders were deleted.", Effect.READ, order_id=ORDER_ID)
+    played = world.ask("Which history has order 42?", None, [spec], {"delete_history": lambda order_id: []})
+    assert played.calls == [("delete_history", {"order_id": "42"})]
+
+
+VERBS = ["cancel", "delete", "refund", "send", "update", "create", "close", "grant", "pay", "reset", "publish", "book"]
+THINGS = ["order", "file", "account", "ticket", "invoice", "report"]
+ASKED = ["Where is {thing} 42?", "How do I {verb} {thing} 42?", "Do not {verb} {thing} 42.", "Was {thing} 42 {verb}ed?",
+         "Tell me about {thing} 42, but never {verb} it.", "Can I {verb} {thing} 42?", "Please look at {thing} 42; don't {verb} it."]  # fmt: skip
+EFFECTS = [effect for effect in Effect if effect is not Effect.READ]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    tools=st.lists(st.tuples(st.sampled_from(VERBS), st.sampled_from(THINGS), st.sampled_from([*EFFECTS, None])), min_size=1, max_size=6, unique_by=lambda t: t[:2]),
+    asked=st.sampled_from(ASKED), verb=st.sampled_from(VERBS), thing=st.sampled_from(THINGS),
+)  # fmt: skip
+def test_no_toolbox_acts_on_a_question_or_a_negated_order(world, tools, asked, verb, thing):
+    specs = [world.spec(f"{v}_{t}", f"{v.capitalize()} one {t}.", effect, number=ORDER_ID) for v, t, effect in tools]
+    assert world.ask(asked.format(verb=verb, thing=thing), None, specs, {}).calls == []
