@@ -38,7 +38,12 @@ async def _triage(brief: Brief, ctx: AgentContext) -> Triage:
 @agent(delegates=[researcher, writer, reviewer])
 async def editor(brief: Brief, ctx: AgentContext) -> Reply:
     """Leads the writing of a brief about a folder of documents: plan, delegate, verify, finalize."""
-    return await lead(brief, ctx, researcher.name)
+    reply = await lead(brief, ctx, researcher.name)
+    if indexed := ctx.resources.files.indexed:
+        ctx.enter("indexed", str(indexed))
+        if indexed.skipped:
+            ctx.flag("files_left_out", f"{len(indexed.skipped)} files could not be read: {indexed}")
+    return reply
 
 
 async def _hand_over(brief: Brief, ctx: AgentContext, reply: Reply) -> Reply:

@@ -17,7 +17,7 @@ def once() -> float:
     done = subprocess.run(COMMAND, cwd=ROOT, capture_output=True, text=True, check=False)
     taken = time.perf_counter() - begin
     if done.returncode != 0:
-        sys.exit(f"{' '.join(COMMAND[1:])} ended with {done.returncode}: {done.stderr.strip()}")
+        sys.exit(f"{' '.join(COMMAND[1:])} ended with {done.returncode}: {done.stderr.strip().splitlines()[-1:]}")
     return taken
 
 

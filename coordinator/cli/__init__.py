@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
+from coordinator.cli.exits import FAILED, INTERRUPTED, INVALID, OK, REFUSED
 from coordinator.cli.init import init
 from coordinator.cli.run import run
 from coordinator.cli.schema import schema
@@ -26,7 +27,8 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
 }
 """Every command by name. A command returns its exit code; None is 0."""
 
-COMPLETED, INVALID, REFUSED, FAILED, INTERRUPTED, PIPE_CLOSED = 0, 2, 3, 5, 130, 141
+PIPE_CLOSED = 141
+"""The exit code of a process whose reader went away, as shells count it: 128 and the number of SIGPIPE."""
 
 
 def main() -> None:
@@ -71,7 +73,7 @@ def application() -> typer.Typer:
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=True)(_root)
     for name, command in COMMANDS.items():
-        app.command(name)(command)
+        app.command(name, short_help=(command.__doc__ or "").partition("\n")[0])(command)
     return app
 
 
@@ -91,7 +93,7 @@ def _invoke(arguments: Sequence[str]) -> int:
     command: Any = get_command(application())
     try:
         with command.make_context("coordinator", list(arguments)) as context:
-            return command.invoke(context) or COMPLETED
+            return command.invoke(context) or OK
     except typer.Exit as finished:
         return finished.exit_code
 

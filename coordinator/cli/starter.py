@@ -28,8 +28,8 @@ _README = """\
     coordinator run scenarios/support_ticket.yaml
     coordinator test
 
-run one scenario, and judge all of them against what they expect. No key, no server and no network are needed: the
-offline model answers from what the tools retrieve.
+The first runs one scenario, the second judges all of them against what they expect. No key, no server and no network
+are needed: the offline model answers from what the tools retrieve.
 
 | where | what |
 |---|---|

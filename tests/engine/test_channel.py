@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from coordinator import AgentContext, Brief, Coordinator, Refused, Report, Status, Team, agent
+from coordinator.engine.slots import Slots
 
 Desk = Callable[..., Coordinator]
 
@@ -124,16 +125,17 @@ async def test_a_brief_whose_sender_gave_up_is_cancelled(desk: Desk) -> None:
 
         await ctx.gather(impatient(ctx.fork("a"), "started"), impatient(ctx.fork("b"), "queued"))
         await asyncio.sleep(1)
-        return "gone"
+        return f"gone: {ended}"
 
     async with desk(manager) as coordinator:
         result = await coordinator.run("hi")
-    assert (result.text, ended) == ("gone", ["started"])
+    assert (result.text, ended) == ("gone: ['started']", ["started"])
     assert result.duration_s < 3
 
 
 async def test_work_that_nobody_awaits_ends_with_the_run(desk: Desk) -> None:
     ended: list[str] = []
+    pending: list[asyncio.Future[Report[str]]] = []
 
     @agent()
     async def helper(brief: Brief, ctx: AgentContext) -> str:
@@ -145,16 +147,27 @@ async def test_work_that_nobody_awaits_ends_with_the_run(desk: Desk) -> None:
 
     @agent(delegates=[helper])
     async def manager(brief: Brief, ctx: AgentContext) -> str:
-        pending = asyncio.ensure_future(ctx.delegate(helper, brief))
+        pending.append(asyncio.ensure_future(ctx.delegate(helper, brief)))
         await asyncio.sleep(1)
-        pending.cancel()
         return "early"
 
     async with desk(manager) as coordinator:
         result = await coordinator.run("hi")
-        assert len(asyncio.all_tasks()) == 1
-    assert (result.text, ended) == ("early", ["helper"])
+        assert ended == ["helper"]
+        assert (await pending[0]).code == "cancelled"
     assert result.duration_s < 2
+
+
+async def test_a_place_handed_to_somebody_who_is_cancelled_in_that_moment_goes_on() -> None:
+    slots = Slots(1)
+    await slots.take()
+    first, second = (asyncio.ensure_future(slots.take()) for _ in range(2))
+    await asyncio.sleep(0)
+    slots.give()
+    first.cancel()
+    await second
+    assert first.cancelled()
+    assert not slots.try_take()
 
 
 @pytest.mark.parametrize("member", ["nobody", "manager"])

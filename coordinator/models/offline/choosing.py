@@ -28,6 +28,8 @@ WORTH_CALLING, ALWAYS_SEARCH = 0.2, 0.15
 WEAK = 0.77
 """Coverage below which a search is asked again, with synonyms."""
 MOST_SYNONYMS = 14
+MOST_WORDS, LONGEST_WORD = 24, 60
+"""Bounds of a search query, in words and in characters of one word."""
 
 _SEARCHES = frozenset(stem(word) for word in "search find query look lookup grep retrieve ask discover".split())
 _ABOUT_BRIEF = frozenset(field.description for field in Brief.model_fields.values())
@@ -165,7 +167,8 @@ def _queries(spec: ToolSpec, reading: Reading) -> list[str]:
 
 
 def _query(part: Part) -> str:
-    return " ".join(term.word for term in part.terms if term.factor > 0.2 or len(part.terms) == 1)
+    asked = [term.word for term in part.terms if term.factor > 0.2 or len(part.terms) == 1]
+    return " ".join([word for word in asked if len(word) <= LONGEST_WORD][:MOST_WORDS])
 
 
 def _synonyms(finding: Finding) -> str:

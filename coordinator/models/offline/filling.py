@@ -282,11 +282,11 @@ def _number(place: Shape, sheet: Sheet, path: str) -> Any:
 
 def _counted(place: Shape, sheet: Sheet) -> Any:
     """Return the one number that stands directly before the field's own word in the best quote; two are no answer."""
-    own = frozenset(raw_stems(f"{place.name} {place.description}")) - words.GENERIC
+    own = words.stem_set(f"{place.name} {place.description}") - words.GENERIC
     found = set()
     for quote in sheet.quotes[:1]:
-        for number, following in re.findall(r"(?<![\w.])(\d+(?:\.\d+)?)\s+(?:[a-z]+\s)?([a-z]+)", quote.plain):
-            if stem(following) in own:
+        for number, *following in re.findall(r"(?<![\w.])(\d+(?:\.\d+)?)\s+([a-z]+)(?:\s([a-z]+))?", quote.plain):
+            if not own.isdisjoint(map(stem, following)):
                 found.add(float(number) if "." in number else int(number))
     return found.pop() if len(found) == 1 else UNSET
 
