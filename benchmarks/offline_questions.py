@@ -40,6 +40,8 @@ CORPORA = (
             "How do I set the priority of a task in a task group?",
             "How do I connect to a PostgreSQL database with AnyIO?",
             "Which HTTP proxy settings does AnyIO honour?",
+            "How do I resume a task group after the program was restarted?",
+            "Can AnyIO run tasks on a graphics card?",
         ),
     ),
     Corpus(
@@ -65,6 +67,8 @@ CORPORA = (
             "How do I encrypt log entries on disk?",
             "How do I e-mail an alert to the on-call engineer?",
             "Which license fee applies to commercial use?",
+            "How do I search old log entries by date?",
+            "Which dashboard shows structlog entries in a browser?",
         ),
     ),
     Corpus(
@@ -87,6 +91,8 @@ CORPORA = (
             "How do I translate help pages into French?",
             "How do I upload a file to S3 from an option?",
             "How do I limit the memory that a command may use?",
+            "How do I charge users for each command they run?",
+            "Which database does Click store its history in?",
         ),
     ),
 )

@@ -21,6 +21,7 @@ from coordinator.domain.ports import Chance, NewId, Stamp
 from coordinator.domain.result import RunResult
 from coordinator.domain.scope import Rights, RunState, Scope, TenantContext
 from coordinator.domain.team import Team
+from coordinator.domain.timer import Alarms
 from coordinator.domain.value import value
 from coordinator.engine.channel import deliver
 from coordinator.engine.crew import Crew
@@ -157,17 +158,16 @@ class Coordinator:
         return RunState(self._ports.new_id(), who, self._limits, self._ports.stamp, self._observers, resources)
 
     async def _carry_out(self, task: Task, state: RunState, rights: Rights) -> RunResult:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+        began = state.loop.time()
         manager = self.team.manager.name
         scope = Scope(state, manager, "run", (manager,), rights)
         try:
             reply = await self._run(RunCall(scope, task))
         except CoordinatorError as error:
-            return ended(state, error, loop.time() - began)
+            return ended(state, error, state.loop.time() - began)
         finally:
             self._ledger.close(run_account(state.run_id))
-        return completed(state, reply, loop.time() - began)
+        return completed(state, reply, state.loop.time() - began)
 
     def _rights(self, task: Task) -> Rights:
         if not task.kind:
@@ -217,6 +217,7 @@ class Coordinator:
             retry=RetryLimits(settings.retry.attempts, settings.retry.base_s, settings.retry.cap_s),
             routes=routes,
             prices=ModelPrices(self._prices(targets)),
+            alarms=Alarms(),
             faults=(Faults(faults),) if faults else (),
         )
 

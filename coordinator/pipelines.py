@@ -9,6 +9,7 @@ from coordinator.domain.calls import DelegationCall, ModelCall, RunCall, RunRepl
 from coordinator.domain.layer import Handler, Layer, onion
 from coordinator.domain.limits import RetryLimits
 from coordinator.domain.model import ModelReply, Target
+from coordinator.domain.timer import Alarms
 from coordinator.domain.value import value
 from coordinator.policies.admission import Admission
 from coordinator.policies.breaker import Breaker
@@ -47,6 +48,7 @@ class Holders:
     retry: RetryLimits
     routes: dict[str, tuple[Target, ...]]
     prices: ModelPrices
+    alarms: Alarms
     faults: ToolLayers = ()
 
 
@@ -69,7 +71,7 @@ def model_layers(held: Holders) -> ModelLayers:
         RateLimit(held.gates, held.estimates),
         Budget(held.ledger, held.accounts, held.prices),
         Breaker(held.breakers),
-        Timeout(),
+        Timeout(held.alarms),
     )
 
 
@@ -85,7 +87,7 @@ def tool_layers(held: Holders) -> ToolLayers:
         RateLimit(held.gates, held.estimates),
         Budget(held.ledger, held.accounts, ToolPrices()),
         Breaker(held.breakers),
-        Timeout(),
+        Timeout(held.alarms),
         OutputContract(),
         *held.faults,
     )

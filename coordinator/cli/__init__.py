@@ -1,6 +1,7 @@
 """The command line: parse, call, print. One file per command; here are their table and the edge where errors end."""
 
 import gc
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -36,6 +37,8 @@ def main() -> None:
     # A process of ours makes little cyclic garbage; by default the collector would double its work under load.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # replies quote documents, and a terminal may not know every sign
     sys.exit(execute(sys.argv[1:]))
 
 

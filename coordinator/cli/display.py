@@ -11,10 +11,9 @@ from rich.console import Console
 from rich.live import Live
 
 from coordinator.cli.drawing import draw
-from coordinator.cli.figures import counted, duration, printable
+from coordinator.cli.figures import counted, duration, model_name, money, printable
 from coordinator.cli.tree import RunTree
 from coordinator.domain.events import Event, Kind, Observer
-from coordinator.domain.money import dollars
 
 REFRESH_S = 0.1
 
@@ -91,7 +90,7 @@ def told(event: Event) -> str:
         case Kind.DELEGATION_ENDED:
             text = f"has the report of {data['member']}{_figures(event)}"
         case Kind.MODEL_ENDED:
-            text = f"model {data.get('model', data['class'])}{_figures(event)}"
+            text = f"model {model_name(str(data.get('model') or data.get('class')))}{_figures(event)}"
         case Kind.TOOL_ENDED:
             text = f"tool {data['tool']}{_figures(event)}"
         case Kind.RETRY:
@@ -111,7 +110,7 @@ def _figures(event: Event) -> str:
     data = event.data
     parts = [str(data.get("code", "ok")), duration(data.get("duration_s", 0.0))]
     if data.get("cost"):
-        parts.append(dollars(data["cost"]))
+        parts.append(money(data["cost"]))
     if data.get("passages"):
         parts.append(counted(data["passages"], "passage"))
     return f": {', '.join(parts)}"

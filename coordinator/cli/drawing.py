@@ -7,9 +7,8 @@ from rich.constrain import Constrain
 from rich.table import Table
 from rich.text import Text
 
-from coordinator.cli.figures import cost, counted, duration, printable
+from coordinator.cli.figures import counted, duration, model_name, money, printable
 from coordinator.cli.tree import Node, RunTree
-from coordinator.domain.money import dollars
 
 WIDEST = 100
 """Columns; on a wider terminal the figures would stand too far from their lines."""
@@ -35,7 +34,9 @@ def draw(tree: RunTree, console: Console, *, live: bool) -> RenderableType:
     plain = console.options.ascii_only
     for guides, node in rows[hidden:]:
         grid.add_row(
-            _label(guides.translate(PLAIN) if plain else guides, node), _time(tree, node), Text(cost(node.spent), "dim")
+            _label(guides.translate(PLAIN) if plain else guides, node),
+            _time(tree, node),
+            Text(money(node.spent) if node.spent else "", "dim"),
         )
     drawn = Constrain(grid, WIDEST)
     return Group(drawn, _status(tree, plain=plain)) if live else drawn
@@ -50,7 +51,8 @@ def _rows(node: Node, before: str = "", guides: str = "") -> Iterator[tuple[str,
 
 def _label(guides: str, node: Node) -> Text:
     label = Text(guides, "dim")
-    label.append(printable(node.name), STYLES[node.kind])
+    name = model_name(node.name) if node.kind == "model" else node.name
+    label.append(printable(name), STYLES[node.kind])
     if node.attempts > 1:
         label.append(f" · attempt {node.attempts}", "yellow")
     if node.failed:
@@ -66,13 +68,18 @@ def _time(tree: RunTree, node: Node) -> Text:
     return Text(duration(tree.span(node)), "dim" if node.ended is not None else "cyan")
 
 
+def _money(node: Node) -> Text:
+    spent = node.spent
+    return Text(money(spent) if spent else "", "dim")
+
+
 def _status(tree: RunTree, *, plain: bool) -> Text:
     """One line under a tree that still grows: time, money against the ceiling, steps, what is down."""
     frames = PLAIN_SPINNER if plain else SPINNER
     turning = frames[int(tree.seconds * TURNS_A_SECOND) % len(frames)]
     parts = [
         f"{turning} {duration(tree.seconds)}",
-        f"{dollars(tree.cost)} of {dollars(tree.ceiling)}",
+        f"{money(tree.cost)} of {money(tree.ceiling)}",
         counted(tree.steps, "step"),
     ]
     down = [name for name, state in tree.breakers.items() if state != "closed"]

@@ -6,8 +6,9 @@ from rich.console import Console
 from rich.text import Text
 
 from coordinator.cli.drawing import WIDEST
-from coordinator.cli.figures import counted, duration, printable
+from coordinator.cli.figures import counted, duration, model_name, money, printable
 from coordinator.domain.content import Citation
+from coordinator.domain.money import micros
 from coordinator.domain.result import RunResult, Status
 
 STYLES = {Status.COMPLETED: "bold green", Status.FLAGGED: "bold yellow", Status.ESCALATED: "bold yellow"}
@@ -47,8 +48,8 @@ def _facts(result: RunResult) -> Text:
         counted(result.turns, "turn"),
         counted(result.steps, "step"),
         duration(result.duration_s),
-        f"${result.cost_usd:.4f} of ${result.ceiling_usd:.4f}",
-        result.model or "no model",
+        f"{money(micros(result.cost_usd))} of {money(micros(result.ceiling_usd))}",
+        model_name(result.model) if result.model else "no model",
         result.run_id,
     ]
     return status + Text("".join(f" · {fact}" for fact in facts), "dim")

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.text import Text
 
 from coordinator.cli.exits import FLAGGED, INVALID, OK
-from coordinator.cli.figures import duration, printable
+from coordinator.cli.figures import duration, money, printable
 from coordinator.domain.errors import Invalid
+from coordinator.domain.money import micros
 from coordinator.domain.value import value
 from coordinator.scenario import Scenario, Tally, judge, open_scenario
 from coordinator.workspace import find_workspace
@@ -106,7 +107,7 @@ async def _judge(scenario: Scenario) -> Judged:
 
 def _tell(console: Console, judged: Judged, width: int) -> None:
     verdict = Text("FAIL", "bold red") if judged.wrong else Text("PASS", "green")
-    figures = Text(f"  {duration(judged.seconds):>8}  ${judged.cost_usd:.4f}", "dim")
+    figures = Text(f"  {duration(judged.seconds):>8}  {money(micros(judged.cost_usd))}", "dim")
     console.print(verdict + Text(f"  {judged.name:<{width}}") + figures, soft_wrap=True, highlight=False)
     for line in judged.wrong:
         console.print(Text(f"      {printable(line)}"), soft_wrap=True, highlight=False)

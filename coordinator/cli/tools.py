@@ -11,9 +11,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from coordinator.cli.drawing import WIDEST
-from coordinator.cli.figures import counted, duration
+from coordinator.cli.figures import counted, money
 from coordinator.domain.errors import Invalid
-from coordinator.domain.money import dollars
 from coordinator.domain.team import Team
 from coordinator.domain.tool import Tool
 from coordinator.settings import load_settings
@@ -57,15 +56,13 @@ def _contract(tool: Tool[Any]) -> Iterator[tuple[int, Text]]:
         f"version {contract.version}",
         f"effect {contract.effect}{' (needs a person)' if contract.effect.needs_person else ''}",
         counted(len(tool.tiers), "tier"),
-        f"timeout {duration(contract.timeout)}",
-        f"{dollars(contract.price)} a call" if contract.price else "free",
+        f"timeout {contract.timeout:g} s",
+        f"{money(contract.price)} a call" if contract.price else "free",
     ]
     yield 0, Text(tool.name, "bold") + Text("".join(f" · {fact}" for fact in facts), "dim")
     if contract.description:
         yield 2, Text(contract.description)
-    for name, shape, required in _arguments(contract.arguments.model_json_schema()):
-        told = f": {shape['description']}" if "description" in shape else ""
-        yield 4, Text(f"{name} ({_kind(shape)}{'' if required else ', optional'}){told}")
+    yield from ((4, Text(argument)) for argument in _arguments(contract.arguments.model_json_schema()))
     if len(tool.tiers) > 1:
         yield 4, Text(f"when it is down: {', then '.join(tier.function.__name__ for tier in tool.tiers[1:])}", "dim")
     codes = sorted(set(contract.errors.values()))
@@ -73,17 +70,22 @@ def _contract(tool: Tool[Any]) -> Iterator[tuple[int, Text]]:
         yield 4, Text(f"error codes: {', '.join(codes)}", "dim")
 
 
-def _arguments(schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], bool]]:
+def _arguments(schema: Mapping[str, Any]) -> Iterator[str]:
     for name, shape in schema.get("properties", {}).items():
-        yield name, shape, name in schema.get("required", ())
+        optional = "" if name in schema.get("required", ()) else ", optional"
+        told = f": {shape['description']}" if "description" in shape else ""
+        yield f"{name} ({_kind(shape, schema.get('$defs', {}))}{optional}){told}"
 
 
-def _kind(shape: Mapping[str, Any]) -> str:
+def _kind(shape: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     """Return the type of an argument in a few words."""
-    if "anyOf" in shape:
-        return " or ".join(dict.fromkeys(_kind(one) for one in shape["anyOf"] if one.get("type") != "null"))
     if "$ref" in shape:
-        return str(shape["$ref"].rpartition("/")[2])
+        return _kind(definitions[shape["$ref"].rpartition("/")[2]], definitions)
+    if "anyOf" in shape:
+        kinds = [_kind(one, definitions) for one in shape["anyOf"] if one.get("type") != "null"]
+        return " or ".join(dict.fromkeys(kinds))
+    if "const" in shape:
+        return str(shape["const"])
     if "enum" in shape:
         return " | ".join(map(str, shape["enum"]))
     kind = str(shape.get("type", "any"))

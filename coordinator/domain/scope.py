@@ -1,5 +1,6 @@
 """On whose behalf a call is made, what it may do, and the run it belongs to."""
 
+import asyncio
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -60,7 +61,7 @@ class RunState:
     """
 
     __slots__ = (
-        "_observers", "_own", "_seq", "_stamp", "cost", "deadline", "issues", "limits", "model", "passages",
+        "_loop", "_observers", "_own", "_seq", "_stamp", "cost", "deadline", "issues", "limits", "model", "passages",
         "resources", "run_id", "soft_deadline", "steps", "tenant", "turns",
     )  # fmt: skip
 
@@ -92,10 +93,21 @@ class RunState:
         self.issues: list[Issue] = []
         self.passages: dict[str, list[Passage]] = {}
         """What the run's tools retrieved, by source."""
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._stamp = stamp
         self._observers = observers
         self._seq = 0
         self._own: dict[object, Any] = {}
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that the run lives in; its clock measures durations.
+
+        Kept here because asking asyncio for the running loop is a system call in Python 3.11, and every layer needs it.
+        """
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop
 
     def own(self, owner: object, factory: Callable[[], S]) -> S:
         """Return the one instance of *owner*'s state in this run, made by *factory* on first use."""

@@ -61,7 +61,7 @@ class Channels:
     async def deliver(self, call: DelegationCall) -> Report[Any]:
         """Put the brief into the member's inbox and await the report; a cancelled sender cancels the work."""
         inbox = self._inbox(call)
-        envelope = Envelope(call, asyncio.get_running_loop().create_future())
+        envelope = Envelope(call, call.scope.run.loop.create_future())
         try:
             inbox.outgoing.send_nowait(envelope)
         except anyio.WouldBlock:

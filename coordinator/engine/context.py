@@ -92,7 +92,7 @@ class Context:
     def remaining(self) -> float:
         """Seconds until the run must be over; infinite when it has no deadline."""
         deadline = self.scope.run.deadline
-        return math.inf if deadline == math.inf else max(0.0, deadline - asyncio.get_running_loop().time())
+        return math.inf if deadline == math.inf else max(0.0, deadline - self.scope.run.loop.time())
 
     def ask(
         self,
@@ -161,7 +161,7 @@ class Context:
         Raises:
             Invalid: `foreign_task`, when another task than the first uses it.
         """
-        task = asyncio.current_task()
+        task = asyncio.current_task(self.scope.run.loop)
         if self._task is None:
             self._task = task
         elif self._task is not task:

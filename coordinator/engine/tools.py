@@ -49,7 +49,7 @@ class ToolRoom:
     def remaining(self) -> float:
         """Seconds until the call's deadline; infinite when it has none."""
         deadline = self._call.deadline
-        return math.inf if deadline == math.inf else max(0.0, deadline - asyncio.get_running_loop().time())
+        return math.inf if deadline == math.inf else max(0.0, deadline - self._call.scope.run.loop.time())
 
     async def offload(self, work: Callable[..., T], *args: Any) -> T:
         """Run blocking *work* where it cannot stop the others."""

@@ -44,7 +44,7 @@ class Admission:
             self._running += 1
         else:
             await self._wait(call)
-        loop = asyncio.get_running_loop()
+        loop = call.scope.run.loop
         began = loop.time()
         try:
             return await then(call)

@@ -31,7 +31,7 @@ class Deadline:
             when = call.deadline
             if when >= call.scope.run.deadline:
                 return await then(call)
-        timer = Timer(when)
+        timer = Timer(when, call.scope.run.loop)
         try:
             with timer:
                 return await then(call)
@@ -45,7 +45,8 @@ class Deadline:
 
     @staticmethod
     def _start(call: RunCall) -> float:
-        run, now = call.scope.run, asyncio.get_running_loop().time()
+        run = call.scope.run
+        now = run.loop.time()
         run.deadline = min(run.deadline, call.deadline, now + run.limits.deadline_s)
         run.soft_deadline = min(run.soft_deadline, now + run.limits.soft_deadline_s)
         return run.deadline

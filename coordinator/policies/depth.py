@@ -23,7 +23,7 @@ class Depth:
                 f"{call.scope.agent} may not delegate to {call.name}: the run allows a depth of {limits.depth}",
                 code="depth_exceeded", hint="do the work with your own tools",
             )  # fmt: skip
-        if asyncio.get_running_loop().time() >= run.soft_deadline:
+        if run.loop.time() >= run.soft_deadline:
             raise Refused(
                 f"no time is left to delegate to {call.name}", code="soft_deadline", hint="finish with what is known"
             )

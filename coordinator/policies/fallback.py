@@ -31,7 +31,7 @@ class Fallback:
                 reply = await then(call.on(tier, f"{call.name}#{tier}"))
                 break
             except CoordinatorError as error:
-                remaining = call.deadline - asyncio.get_running_loop().time()
+                remaining = call.deadline - call.scope.run.loop.time()
                 if tier + 1 == tiers or not follows(error, call.effect, keyed=call.keyed, remaining=remaining):
                     _note_failure(call, error)
                     raise

@@ -57,7 +57,7 @@ class Retry:
         wait = self._chance() * min(limits.longest_s, limits.base_s * 2 ** (call.attempt - 1))
         if fault.retry_after is not None:
             wait = max(wait, fault.retry_after)
-        if asyncio.get_running_loop().time() + wait >= call.deadline:
+        if call.scope.run.loop.time() + wait >= call.deadline:
             return None
         return wait if self._budget.retry(call.dependency) else None
 

@@ -37,7 +37,7 @@ class Route:
             try:
                 return await then(call.to(target, dependency))
             except CoordinatorError as error:
-                remaining = call.deadline - asyncio.get_running_loop().time()
+                remaining = call.deadline - call.scope.run.loop.time()
                 if place == last or not follows(error, call.effect, keyed=call.keyed, remaining=remaining):
                     raise
                 _tell(call, dependency, targets[place + 1][1], error)

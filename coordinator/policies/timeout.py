@@ -7,7 +7,7 @@ from coordinator.domain.calls import Attempt
 from coordinator.domain.effects import Effect
 from coordinator.domain.errors import CoordinatorError, Fault, Reached, UnknownOutcome
 from coordinator.domain.layer import Handler
-from coordinator.domain.timer import Timer
+from coordinator.domain.timer import Alarms, Timer
 
 A = TypeVar("A", bound=Attempt)
 R = TypeVar("R")
@@ -19,18 +19,25 @@ class Timeout:
     When the call's deadline is nearer, no timer is set: that expiry cancels the run and says nothing about the
     dependency's health, which many runs share.
 
+    Args:
+        alarms: wakes the timers of all attempts; the loop does, when left out.
+
     Raises:
         Fault: `timeout`, reached maybe, of a call that reads or may be repeated.
         UnknownOutcome: an effect was sent, and whether it happened is not known.
     """
 
-    __slots__ = ()
+    __slots__ = ("_alarms",)
+
+    def __init__(self, alarms: Alarms | None = None) -> None:
+        self._alarms = alarms
 
     async def __call__(self, call: A, then: Handler[A, R]) -> R:
-        when = asyncio.get_running_loop().time() + call.timeout
+        loop = call.scope.run.loop
+        when = loop.time() + call.timeout
         if call.deadline <= when:
             return await then(call)
-        timer = Timer(when)
+        timer = Timer(when, loop, self._alarms)
         try:
             with timer:
                 return await then(call)

@@ -62,7 +62,7 @@ class Trace(Generic[C, R]):
     async def __call__(self, call: C, then: Handler[C, R]) -> R:
         teller, scope, step = self._teller, call.scope, call.step
         run = scope.run
-        loop = asyncio.get_running_loop()
+        loop = run.loop
         teller.count(call)
         run.emit(teller.started, scope.agent, step, teller.opening(call))
         began = loop.time()

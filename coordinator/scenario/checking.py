@@ -44,7 +44,7 @@ def find_world(document: Document, file: ScenarioFile, inputs: Inputs) -> dict[s
         if reason:
             raise document.wrong(
                 ("world", name), f"{name} cannot be read: {path}: {reason}",
-                hint=f"give another path, here{_by_input(file.world[name])}", code="missing_path",
+                hint=f"correct the path{_by_input(file.world[name])}", code="missing_path",
             )  # fmt: skip
     return world
 
@@ -68,7 +68,7 @@ def _check(document: Document, place: Place, name: str, known: Mapping[str, Any]
 
 def _by_input(text: str) -> str:
     name = text[2:].partition("}")[0] if text.startswith("${") else ""
-    return f" or with --set {name}=PATH" if name else ""
+    return f", or give another with --set {name}=PATH" if name else ""
 
 
 def _unusable(path: Path) -> str:

@@ -10,6 +10,8 @@ from coordinator.domain.errors import Invalid
 from coordinator.scenario.document import KINDS, SEE, Document, Place, nearest
 from coordinator.scenario.schema import json_schema, names_at
 
+PLAINER = {"a valid list": "a list", "a valid dictionary": "a mapping", "a valid string": "text"}
+
 
 def complaint(document: Document, error: ValidationError, *, under: Place = (), shape: Place = ()) -> Invalid:
     """Return what is wrong first in *document*.
@@ -58,6 +60,8 @@ def _told(place: Place, error: ErrorDetails, shape: Place) -> tuple[str, str]:
         options = re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
         return f"{where} cannot be {_shown(given)}", nearest(str(given), options)
     rule = re.sub(r"^(Input|Value error,) ", "", error["msg"])
+    for theirs, ours in PLAINER.items():
+        rule = rule.replace(theirs, ours)
     return f"{where}: {rule[0].lower()}{rule[1:]}, not {_shown(given)}", f"correct it; {SEE}"
 
 

@@ -165,8 +165,8 @@ class _Reader:
         return [self.value(item, (*place, index)) for index, item in enumerate(node.value)]
 
     def _mapping(self, node: MappingNode, place: Place) -> dict[str, Any]:
+        values = dict(self._merged(node, place))  # what stands in the mapping itself wins
         first: dict[str, int] = {}
-        values: dict[str, Any] = {}
         for key, item in node.value:
             if not isinstance(key, ScalarNode):
                 raise self._wrong(key, "a key that is not a word", "write keys as plain words")
@@ -177,16 +177,14 @@ class _Reader:
                 raise self._wrong(key, f"{name} stands here twice, first on line {first[name]}", "remove one of them")
             first[name] = self.lines[*place, name] = line
             values[name] = self.value(item, (*place, name))
-        for name, merged in self._merged(node, place):
-            values.setdefault(name, merged)
         return values
 
     def _merged(self, node: MappingNode, place: Place) -> Iterator[tuple[str, Any]]:
-        """Everything that `<<` brings in; what stands in the mapping itself wins."""
+        """Everything that `<<` brings in; of several sources the first wins, so it comes last."""
         for key, item in node.value:
             if key.tag != f"{_TAG}merge":
                 continue
-            for source in item.value if isinstance(item, SequenceNode) else [item]:
+            for source in reversed(item.value) if isinstance(item, SequenceNode) else [item]:
                 if not isinstance(source, MappingNode):
                     raise self._wrong(key, "<< takes a mapping", "write <<: *name of an anchored mapping")
                 yield from self._mapping(source, place).items()

@@ -18,7 +18,7 @@ COMPARISONS: dict[str, Callable[[int, int], bool]] = {
 
 
 class Tally:
-    """An observer that counts events, and calls of tools and briefs of members as they are made, whatever comes of them."""
+    """An observer that counts events, and calls of tools and briefs for members, whatever comes of them."""
 
     def __init__(self) -> None:
         self.events: Counter[str] = Counter()

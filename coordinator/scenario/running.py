@@ -11,7 +11,7 @@ from coordinator.domain.result import RunResult
 from coordinator.domain.team import Team
 from coordinator.domain.value import value
 from coordinator.models.scripted import ScriptedModel, ScriptedReply
-from coordinator.scenario.document import Document
+from coordinator.scenario.document import Document, Place
 from coordinator.scenario.file import ScenarioFile
 from coordinator.settings import Settings
 
@@ -50,10 +50,17 @@ class Scenario:
                 task = Task(text=file.task, kind=file.kind)
                 return await coordinator.run(task, tenant=file.tenant, user=file.user, session=file.session)
         except Invalid as error:
-            if error.code not in REPAIRED_AT:
+            place = self._place(error)
+            if not place:
                 raise
-            place = (REPAIRED_AT[error.code],)
             raise self.document.wrong(place, error.message, hint=error.hint, code=error.code) from error
+
+    def _place(self, error: Invalid) -> Place:
+        """Return where in the file *error* can be repaired: at a key, or at the part of the world that it speaks of."""
+        if error.code in REPAIRED_AT:
+            return (REPAIRED_AT[error.code],)
+        named = [name for name in self.file.world if str(self.world[name]) in error.message]
+        return ("world", named[0]) if named else ()
 
     def _coordinator(self, observers: Sequence[Observer]) -> Coordinator:
         return Coordinator(

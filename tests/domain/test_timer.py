@@ -1,8 +1,9 @@
 import asyncio
+import math
 
 import pytest
 
-from coordinator.domain.timer import Timer
+from coordinator.domain.timer import Alarms, Timer
 
 
 def now() -> float:
@@ -44,7 +45,7 @@ async def test_a_cancellation_at_the_instant_of_expiry_wins():
 
     task = asyncio.get_running_loop().create_task(work())
     await asyncio.sleep(0)
-    timer._expire()
+    timer.expire()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -88,3 +89,38 @@ async def test_a_timer_works_in_a_task_that_is_already_being_cancelled():
     with pytest.raises(asyncio.CancelledError):
         await task
     assert outcome == ["cleaned up"]
+
+
+async def test_one_handle_wakes_many_timers_each_at_its_own_time() -> None:
+    loop, alarms = asyncio.get_running_loop(), Alarms()
+    woken: dict[int, float] = {}
+
+    async def wait(seconds: int) -> None:
+        try:
+            with Timer(loop.time() + seconds, loop, alarms):
+                await asyncio.sleep(100)
+        except TimeoutError:
+            woken[seconds] = round(loop.time())
+
+    async with asyncio.TaskGroup() as tasks:
+        for seconds in (5, 3, 9, 3, 7):
+            tasks.create_task(wait(seconds))
+    assert woken == {3: 3, 5: 5, 7: 7, 9: 9}
+
+
+async def test_a_cleared_timer_is_never_woken_and_does_not_delay_the_others() -> None:
+    loop, alarms = asyncio.get_running_loop(), Alarms()
+    with Timer(loop.time() + 1, loop, alarms):
+        await asyncio.sleep(0.5)
+    with pytest.raises(TimeoutError):
+        with Timer(loop.time() + 2, loop, alarms):
+            await asyncio.sleep(10)
+    assert round(loop.time(), 3) == 2.5
+
+
+async def test_a_timer_that_never_rings_and_one_in_the_past_are_fine() -> None:
+    loop, alarms = asyncio.get_running_loop(), Alarms()
+    with Timer(math.inf, loop, alarms):
+        with pytest.raises(TimeoutError):
+            with Timer(loop.time() - 1, loop, alarms):
+                await asyncio.sleep(10)

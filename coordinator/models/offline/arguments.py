@@ -39,6 +39,7 @@ _NUMBER_WORDS = {
 _ID_WORDS = frozenset(stem(word) for word in "id number no code ref reference key identifier".split())
 _QUERY_WORDS = frozenset(stem(word) for word in "query question search look keyword phrase find term lookup".split())
 _CODE_WORDS = frozenset(stem(word) for word in "sql regex regexp expression code script formula command".split())
+_PATH_WORDS = frozenset(stem(word) for word in "path file filename folder directory".split())
 _MONEY_WORDS = frozenset(stem(word) for word in "amount price cost money sum usd eur total fee budget".split())
 _LIMIT_WORDS = frozenset(stem(word) for word in "limit count max maximum top many most".split())
 _PROSE_WORDS = frozenset(
@@ -161,7 +162,7 @@ def _formatted(place: Shape, said: Said) -> Iterator[Any]:
             yield from _UUID.findall(text)
         if wanted == "date" or (not wanted and stem("date") in about):
             yield from dates(text)
-        if not wanted and about & {stem("path"), stem("file"), stem("filename"), stem("folder"), stem("directory")}:
+        if not wanted and about & _PATH_WORDS:
             yield from (found for found in _PATH.findall(_URL.sub(" ", _EMAIL.sub(" ", text))) if found.strip("./"))
 
 
@@ -258,7 +259,7 @@ def _from_results(place: Shape, said: Said) -> Iterator[Any]:
     if not (is_identifier(place) or "pattern" in place.schema or place.kind in ("integer", "number")):
         return
     for owner, key, item in said.conversation.leaves():
-        owned = key == "id" and place.name == f"{owner}_id" or place.name == f"{owner}_{key}"
+        owned = (key == "id" and place.name == f"{owner}_id") or place.name == f"{owner}_{key}"
         if (key == place.name or owned) and item is not None:
             yield item
 
@@ -294,7 +295,7 @@ def _searched(place: Shape, said: Said) -> Iterator[Any]:
 
 def _may_be_query(place: Shape) -> bool:
     about = set(raw_stems(f"{place.name} {place.description}"))
-    bound = {"pattern", "format"} & place.schema.keys() or about & _CODE_WORDS or is_identifier(place)
+    bound = {"pattern", "format"} & place.schema.keys() or about & (_CODE_WORDS | _PATH_WORDS) or is_identifier(place)
     return place.kind == "string" and not bound
 
 

@@ -22,6 +22,8 @@ from coordinator.models.offline.tooling import act_verbs, effect_of, reads_only,
 from coordinator.models.offline.words import raw_stems, stem, stem_set
 
 MOST_CALLS = 6
+CLOSELY_ABOUT = 0.5
+"""Relevance from which on a tool that needs no argument is called before anything else was tried."""
 AT_ONCE = 4
 """Calls of one turn."""
 WORTH_CALLING, ALWAYS_SEARCH = 0.2, 0.15
@@ -53,6 +55,8 @@ class _Candidate:
     wish: Wish
     relevance: float
     searches: bool
+    filled: bool
+    """Whether the words of the user or a result fill a required argument, or a query; else it could be called at any time."""
     follows: bool
     """Whether an identifier from an earlier result fills it."""
     place: int
@@ -71,7 +75,7 @@ def choose(tools: Sequence[ToolSpec], reading: Reading) -> tuple[Wish, ...]:
             return tuple(reads[: min(left, AT_ONCE)])
         if delegated := _delegations(members, reading):
             return delegated
-        acts = (_act(spec, conversation) for spec in rest if not reads_only(spec))
+        acts = (_act(spec, reading) for spec in rest if not reads_only(spec))
         for wish in acts:
             if wish and wish.canonical not in done:
                 return (wish,)
@@ -98,29 +102,31 @@ def _reads(specs: list[ToolSpec], reading: Reading, done: set[tuple[str, bytes]]
     satisfied = bool(reading.findings) and all(finding.cover >= FOUND_FROM for finding in reading.findings)
     if reading.conversation.used and satisfied:
         return [one.wish for one in found if one.follows and one.relevance >= WORTH_CALLING]
+    return [one.wish for one in _tier(found)]
+
+
+def _tier(found: list[_Candidate]) -> list[_Candidate]:
+    """Return the best candidates: filled from the user's words or by a search; then searches; then what needs nothing."""
     searching = [one for one in found if one.searches]
-    useful = [
-        one
-        for one in found
-        if one.relevance >= WORTH_CALLING and (one.searches or not searching or one.relevance > 0.25)
-    ]
-    if not any(one.searches for one in useful):
-        useful += [one for one in searching if one.relevance >= ALWAYS_SEARCH]
-    return [one.wish for one in useful]
+    strong = [one for one in found if one.filled and not one.searches and one.relevance >= WORTH_CALLING]
+    close = [one for one in found if not one.filled and one.relevance >= CLOSELY_ABOUT] if not strong else []
+    useful = [one for one in searching if one.relevance >= WORTH_CALLING] or searching
+    if first := sorted([*strong, *close, *useful], key=lambda one: (-one.relevance, one.place)):
+        return first
+    return [one for one in found if not one.filled and one.relevance >= WORTH_CALLING]
 
 
 def _read(place: int, spec: ToolSpec, reading: Reading, rarity: Mapping[str, float]) -> Iterator[_Candidate]:
     """Yield the calls of one reading tool: one for each identifier that the user names, or each part to search."""
-    conversation = reading.conversation
     arguments = shape(spec.schema, spec.schema, spec.name)
     taken: frozenset[str] = frozenset()
     searching = bool(_SEARCHES & {*raw_stems(spec.description)[:2], *raw_stems(spec.name)})
     for query in _queries(spec, reading) or [""]:
         for _ in range(AT_ONCE):
-            filled = fill(arguments, Said((conversation.question,), query, conversation, searching), taken)
+            filled = fill(arguments, Said((reading.focus,), query, reading.conversation, searching), taken)
             if filled.missing or (filled.queried and not query):
                 break
-            yield _candidate(place, spec, conversation, filled, rarity)
+            yield _candidate(place, spec, reading.focus, filled, rarity)
             if filled.queried or not filled.tokens or not filled.strong:
                 break
             taken |= filled.tokens
@@ -128,15 +134,20 @@ def _read(place: int, spec: ToolSpec, reading: Reading, rarity: Mapping[str, flo
             break
 
 
-def _candidate(
-    place: int, spec: ToolSpec, conversation: Conversation, filled: Filled, rarity: Mapping[str, float]
-) -> _Candidate:
-    overlap = _overlap(spec, conversation.question, rarity)
+def _candidate(place: int, spec: ToolSpec, asked: str, filled: Filled, rarity: Mapping[str, float]) -> _Candidate:
+    overlap = _overlap(spec, asked, rarity)
     certain = filled.strong and not (filled.by_result and overlap == 0)
     relevance = overlap + (0.25 if certain else 0.0)
     if filled.queried:
         relevance = max(relevance, ALWAYS_SEARCH)
-    return _Candidate(Wish(spec.name, filled.arguments), relevance, filled.queried, filled.by_result, place)
+    return _Candidate(
+        Wish(spec.name, filled.arguments),
+        relevance,
+        filled.queried,
+        filled.strong or filled.queried,
+        filled.by_result,
+        place,
+    )
 
 
 def _rarity(specs: Sequence[ToolSpec]) -> dict[str, float]:
@@ -183,14 +194,15 @@ def _synonyms(finding: Finding) -> str:
     return " ".join(list(dict.fromkeys(found))[:MOST_SYNONYMS])
 
 
-def _act(spec: ToolSpec, conversation: Conversation) -> Wish | None:
+def _act(spec: ToolSpec, reading: Reading) -> Wish | None:
     """Return the call of an acting tool when the user ordered it in so many words and every argument is known."""
-    ordered = _order(spec, conversation.question)
+    conversation = reading.conversation
+    ordered = _order(spec, reading.focus)
     if ordered is None or any(use.name == spec.name for use in conversation.used):
         return None
     arguments = shape(spec.schema, spec.schema, spec.name)
-    filled = fill(arguments, Said((ordered.sentence, conversation.question), "", conversation))
-    if filled.missing or not (filled.strong or _names_object(spec, conversation.question)):
+    filled = fill(arguments, Said((ordered.sentence, reading.focus), "", conversation))
+    if filled.missing or not (filled.strong or _names_object(spec, reading.focus)):
         return None
     return Wish(spec.name, filled.arguments)
 

@@ -7,48 +7,16 @@ from typing import Any
 
 import orjson
 
-from coordinator.domain.content import Text, ToolResult, ToolUse
+from coordinator.domain.content import ToolResult, ToolUse
 from coordinator.domain.model import ModelRequest
 from coordinator.domain.value import value
 from coordinator.models.offline.passages import Excerpt
 from coordinator.models.offline.tooling import acting
 from coordinator.models.offline.words import raw_stems, stem
 
-PROSE = 6
-"""Words from which on a text is prose and may be quoted on its own."""
-
 # Codes by which a tool says that it looked and that there is no such thing; every other error means it could not look.
 _ABSENT = re.compile(r"(?:^|_)not_found$|^no_such_")
 _ASKS = ("request", "question", "task", "query", "brief", "message", "text")
-_TEXTS = (
-    "quote",
-    "text",
-    "content",
-    "body",
-    "passage",
-    "excerpt",
-    "snippet",
-    "chunk",
-    "statement",
-    "summary",
-    "description",
-)
-_SOURCES = (
-    "source",
-    "path",
-    "file",
-    "filename",
-    "url",
-    "uri",
-    "document",
-    "doc",
-    "location",
-    "origin",
-    "id",
-    "title",
-    "name",
-)
-_LINES = ("line", "line_number", "lineno", "page")
 
 
 @value
@@ -83,8 +51,6 @@ class Conversation:
     """What colleagues said is missing, in their words."""
     judged: bool
     """Whether a colleague already judged what the materials quote."""
-    drafted: bool
-    """Whether the materials hold a draft that cites its sources."""
     acts: Mapping[str, frozenset[str]] = field(default_factory=dict, compare=False, hash=False)
     """The offered tools that change something, each with the verbs that order it."""
 
@@ -122,9 +88,9 @@ class Conversation:
         """Yield (owner, key, value) of every scalar in results and materials, newest first."""
         for use in reversed(self.used):
             if use.gave:
-                yield from _leaves(use.result)
+                yield from leaves(use.result)
         for material in self.materials:
-            yield from _leaves(material)
+            yield from leaves(material)
 
 
 def read(request: ModelRequest) -> Conversation:
@@ -134,15 +100,15 @@ def read(request: ModelRequest) -> Conversation:
     excerpts: list[Excerpt] = []
     reported: list[str] = []
     for material in materials:
-        excerpts += _interleaved(material)
-        reported += _remarks(material)
+        excerpts += interleaved(material)
+        reported += remarks(material)
     acts = acting(request.tools)
     for use in used:
         if use.gave:
-            excerpts += _interleaved(use.result, deed=use.name in acts) or _spoken(use, deed=use.name in acts)
+            excerpts += interleaved(use.result, deed=use.name in acts) or spoken(use, deed=use.name in acts)
     return Conversation(
-        question, goal, used, materials, _unique(excerpts), tuple(dict.fromkeys(reported)),
-        any(map(_judged, materials)), any(map(_drafted, materials)), acts,
+        question, goal, used, materials, unique(excerpts), tuple(dict.fromkeys(reported)),
+        any(map(judged, materials)), acts,
     )  # fmt: skip
 
 
@@ -223,155 +189,6 @@ def _trouble(use: Used, *, acts: bool) -> str:
 
 def _why(use: Used) -> str:
     return use.message.strip().rstrip(".") or use.status
-
-
-def _interleaved(found: Any, *, deed: bool = False) -> list[Excerpt]:
-    return [
-        Excerpt(one.text, one.source, one.line, rank, one.context, one.record, deed)
-        for rank, one in enumerate(_excerpts(found))
-    ]  # fmt: skip
-
-
-def _excerpts(found: Any) -> Iterator[Excerpt]:
-    """Yield every dict in *found* that has a text and a source; keys in sorted order, so that their order is nothing."""
-    if isinstance(found, list):
-        for item in found:
-            yield from _excerpts(item)
-    elif isinstance(found, dict):
-        if own := _excerpt(found):
-            yield own
-        for key in sorted(found):
-            if isinstance(found[key], dict | list):
-                yield from _excerpts(found[key])
-
-
-def _excerpt(found: dict[str, Any]) -> Excerpt | None:
-    strings = {key: item for key, item in sorted(found.items()) if isinstance(item, str) and item.strip()}
-    source = next((key for key in _SOURCES if key in strings), None) or _looks_like_source(strings)
-    if source is None:
-        return None
-    rest = {key: item for key, item in strings.items() if key != source}
-    text = next((key for key in _TEXTS if key in rest), None)
-    if text is None:
-        text = max(rest, key=lambda key: (len(rest[key]), rest[key]), default=None)
-        if text is None or len(rest[text].split()) < PROSE:
-            return None
-    if any(_excerpt(sub) for sub in _children(found)):
-        return None  # a report that cites others is not itself a source
-    line = next((found[key] for key in _LINES if type(found.get(key)) is int), None)
-    if line is None:
-        line = (
-            next((item for _, item in sorted(found.items()) if type(item) is int), None)
-            if source not in _SOURCES
-            else None
-        )
-    known = {text, source, *_LINES}
-    context = " ".join(
-        item
-        for key, item in rest.items()
-        if key != text and (key in ("title", "heading", "section") or len(item.split()) >= PROSE)
-    )
-    return Excerpt(strings[text], strings[source], line, 0, context, {k: v for k, v in found.items() if k not in known})
-
-
-def _children(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for item in found.values():
-        if isinstance(item, list):
-            yield from (sub for sub in item if isinstance(sub, dict))
-
-
-def _looks_like_source(strings: dict[str, str]) -> str | None:
-    """Return the key of a value that is one word beside a longer text: names may be anything, a locator has no spaces."""
-    if not any(len(item.split()) >= 2 for item in strings.values()):
-        return None
-    return min(
-        (key for key, item in strings.items() if len(item.split()) == 1),
-        key=lambda key: (-len(strings[key]), strings[key]),
-        default=None,
-    )
-
-
-def _remarks(material: Any) -> Iterator[str]:
-    """Yield the sentences that stand in a list beside cited facts: what a colleague reports as missing."""
-    if isinstance(material, list):
-        for item in material:
-            yield from _remarks(item)
-    elif isinstance(material, dict):
-        lists = [(key, item) for key, item in sorted(material.items()) if isinstance(item, list) and item]
-        reports = any(isinstance(item, list) for item in material.values())
-        for key, item in lists:
-            if reports and all(isinstance(one, str) for one in item) and _is_remark(key, item, material):
-                yield from item
-            else:
-                yield from _remarks(item)
-
-
-def _judged(material: Any) -> bool:
-    """Say whether *material* holds a report: quoted facts beside a list of remarks, which may be empty."""
-    if isinstance(material, list):
-        return any(map(_judged, material))
-    if not isinstance(material, dict):
-        return False
-    lists = [item for item in material.values() if isinstance(item, list)]
-    quoting = any(isinstance(one, dict) and _excerpt(one) for item in lists for one in item)
-    remarking = any(all(isinstance(one, str) for one in item) for item in lists)
-    return (quoting and remarking and len(lists) > 1) or any(_judged(one) for one in material.values())
-
-
-def _drafted(material: Any) -> bool:
-    """Say whether *material* holds a text that cites: prose with [1] beside a list of quoted places."""
-    if isinstance(material, list):
-        return any(map(_drafted, material))
-    if not isinstance(material, dict):
-        return False
-    text = any(isinstance(item, str) and "[1]" in item for item in material.values())
-    return (text and _judged(material)) or any(_drafted(one) for one in material.values())
-
-
-def _is_remark(key: str, item: list[str], material: dict[str, Any]) -> bool:
-    named = {stem("gap"), stem("missing"), stem("unanswered")} & set(raw_stems(key))
-    beside = any(isinstance(other, list) and other and isinstance(other[0], dict) for other in material.values())
-    empty = any(isinstance(other, list) and not other for other in material.values())
-    return bool(named) or ((beside or empty) and all(len(one.split()) >= 3 for one in item))
-
-
-def _spoken(use: Used, *, deed: bool) -> list[Excerpt]:
-    """Return plain text and records without prose as excerpts, labelled by the tool."""
-    found = use.result
-    texts = [found] if isinstance(found, str) else [_record(item) for item in _records(found)]
-    return [Excerpt(text, use.name, None, rank, deed=deed) for rank, text in enumerate(texts) if text]
-
-
-def _records(found: Any) -> list[dict[str, Any]]:
-    items = found if isinstance(found, list) else [found]
-    return [item for item in items if isinstance(item, dict)]
-
-
-def _record(found: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{key.replace('_', ' ')}: {item}" for owner, key, item in _leaves(found) if item not in (None, "")
-    )
-
-
-def _leaves(found: Any, owner: str = "") -> Iterator[tuple[str, str, Any]]:
-    if isinstance(found, dict):
-        for key in sorted(found):
-            if isinstance(found[key], dict | list):
-                yield from _leaves(found[key], key)
-            else:
-                yield owner, key, found[key]
-    elif isinstance(found, list):
-        for item in found:
-            yield from _leaves(item, owner)
-
-
-def _unique(excerpts: list[Excerpt]) -> tuple[Excerpt, ...]:
-    kept: dict[tuple[str, str], Excerpt] = {}
-    for one in excerpts:
-        known = kept.get((one.source, one.text))
-        if known is None or (one.rank < known.rank):
-            kept[(one.source, one.text)] = one
-    return tuple(kept.values())
 
 
 def _json(text: str) -> Any:

@@ -15,11 +15,12 @@ _OTHER = frozenset(
 )
 _JUDGES = frozenset(stem(word) for word in "accept approve draft supported evidence grounded verdict quotes".split())
 _UNAVAILABLE = frozenset(stem(word) for word in "unavailable failed outage unreachable error down blocked".split())
-_MISSING = frozenset(stem(word) for word in "missing gap lacks incomplete partial open".split())
+_MISSING = frozenset(stem(word) for word in "missing gap lacks incomplete part partial partly open".split())
 # From this distance between best and worst on, options are a judgement even when none of them is praised.
 _WIDE = 2.0
 _ITEM = re.compile(r"[,;:.()]|\bor\b|\band\b")
-_DENIED = re.compile(r"\b(?:not|no|never|neither|without|except|unless)\b[^,;:.]*", re.I)
+_WHOLE = re.compile(r"\b(?:every|each|all|whole|any)\b(?: \w+){0,2}", re.I)
+_DENIED = re.compile(r"\b(?:not|no|nothing|never|neither|without|except|unless)\b[^,;:.]*", re.I)
 
 
 def decide(place: Shape, reading: Reading, *, evidential: bool) -> Any:
@@ -35,9 +36,7 @@ def decide(place: Shape, reading: Reading, *, evidential: bool) -> Any:
         return options[0].value
     played = role(place)
     scored = _ranked(options)
-    width = _sign(scored[0]) - _sign(scored[-1])
-    spread = _sign(scored[0]) > 0 > _sign(scored[-1]) or width >= _WIDE
-    spread = spread or (width > 0 and played in (Role.CONFIDENCE, Role.RISK))
+    spread = _are_judgements(scored, played)
     if played is Role.TOPIC or not spread:
         return topical(place, reading.conversation.question)
     if played is Role.RISK:
@@ -51,6 +50,15 @@ def _sign(option: Option) -> float:
     """Return the polarity of what an option means, nudged by its own word when the meaning leaves it open."""
     described, named = polarity(option.description), polarity(str(option.value).replace("_", " "))
     return described + 0.01 * named if option.description else named
+
+
+def _are_judgements(scored: Sequence[Option], played: Role) -> bool:
+    """Say whether options, best first, are degrees of good and bad rather than topics."""
+    best, worst = _sign(scored[0]), _sign(scored[-1])
+    if best > 0 > worst or best - worst >= _WIDE or (best > worst and played in (Role.CONFIDENCE, Role.RISK)):
+        return True
+    other = not _OTHER.isdisjoint(raw_stems(str(scored[-1].value)))
+    return best - worst >= 1 and bool(_DENIED.search(scored[-1].description)) and not other
 
 
 def _ranked(options: Sequence[Option]) -> list[Option]:
@@ -75,7 +83,7 @@ def _by_band(scored: Sequence[Option], reading: Reading, *, whole: bool) -> Any:
         return scored[0].value
     if reading.band is Band.NOTHING:
         return _worst(scored, reading)
-    if reading.conversation.drafted and _names_missing(scored[0]):
+    if _names_missing(scored[0]):
         return scored[0].value
     low, high = _sign(scored[-1]), _sign(scored[0])
     between = [
@@ -95,7 +103,8 @@ def _worst(scored: Sequence[Option], reading: Reading) -> Any:
 
 
 def _names_missing(option: Option) -> bool:
-    return not _MISSING.isdisjoint(raw_stems(_DENIED.sub(" ", option.description)))
+    """Say whether *option* welcomes an answer that leaves something out; "every part" does not."""
+    return not _MISSING.isdisjoint(raw_stems(_WHOLE.sub(" ", _DENIED.sub(" ", option.description))))
 
 
 def triage(scored: Sequence[Option], question: str) -> Any:

@@ -13,10 +13,13 @@ from math import log
 from coordinator.domain.value import value
 from coordinator.models.offline import words
 from coordinator.models.offline.conversation import Conversation
+from coordinator.models.offline.orders import orders
 from coordinator.models.offline.passages import Excerpt, Piece, pieces
-from coordinator.models.offline.words import Term, match, stem, terms
+from coordinator.models.offline.words import Term, match, stem, stem_set, terms
 
 FOUND_FROM, POSSIBLY_FROM = 0.55, 0.35
+NEAR_WORDS, SCATTERED = 30, 0.8
+"""Words within which two pieces stand together, and what coverage within a longer piece is worth."""
 JUDGED = 3
 """How many of the best passages of each result may decide the band."""
 
@@ -77,6 +80,8 @@ class Reading:
 
     conversation: Conversation
     findings: tuple[Finding, ...]
+    focus: str
+    """The user's own words, as far as they are this member's to answer."""
 
     @property
     def band(self) -> Band:
@@ -100,7 +105,11 @@ def parts(question: str) -> tuple[Part, ...]:
     what the sources say about that thing belongs to the answer.
     """
     sentences = [text.strip() for text in _SENTENCE.split(question) if text and text.strip()]
-    asked = [text for text in sentences if text.endswith("?") or _INTERROGATIVE.match(text) or _instructs(text)]
+    asked = [
+        text
+        for text in sentences
+        if text.endswith("?") or _INTERROGATIVE.match(text) or _instructs(text) or orders(text, stem_set(text))
+    ]
     told = [text for text in sentences if text not in asked]
     if not asked:
         return tuple(part for text in told if (part := _part(text)).terms)
@@ -163,8 +172,10 @@ def _kinds(text: str) -> tuple[bool, bool]:
 def study(conversation: Conversation) -> Reading:
     """Read the evidence of *conversation* against each part of its question."""
     library = Library(conversation.excerpts)
-    asked = _directed(parts(conversation.question), conversation.goal)
-    return Reading(conversation, tuple(_finding(library, part, conversation) for part in asked))
+    asked = parts(conversation.question)
+    directed = _directed(asked, conversation.goal)
+    focus = conversation.question if directed == asked else " ".join(part.text for part in directed)
+    return Reading(conversation, tuple(_finding(library, part, conversation) for part in directed), focus)
 
 
 def _finding(library: "Library", part: Part, conversation: Conversation) -> Finding:
@@ -212,14 +223,15 @@ class Library:
         return term.factor * log(1 + (count + 1) / (holding + 0.5))
 
     def _confidence(self, part: Part, weights: list[float]) -> float:
-        """Return the best coverage of two neighbouring pieces with their headings, in the first passages of a result."""
+        """Return the best coverage by words that stand together, in the first passages of a result."""
         best = 0.0
-        for shelf in filter(None, self.shelves):
-            for piece, following in zip(shelf, [*shelf[1:], None], strict=True):
+        for shelf in self.shelves:
+            for piece, following in zip(shelf, [*shelf[1:], None][: len(shelf)], strict=True):
                 if piece.excerpt.rank >= JUDGED:
                     break
-                stems = piece.stems | _heading(piece) | (following.stems if following else frozenset())
-                best = max(best, 0.7 * _cover(part, weights, stems, 0.8) + 0.3 * _cover(part, weights, stems, 0.0))
+                stems, share = _together(piece, following)
+                covered = 0.7 * _cover(part, weights, stems, 0.8) + 0.3 * _cover(part, weights, stems, 0.0)
+                best = max(best, share * covered)
         return best
 
     def _ranked(self, part: Part, weights: list[float]) -> list[tuple[float, Piece]]:
@@ -241,6 +253,14 @@ class Library:
         if part.quantity and any(map(str.isdigit, piece.quote)):
             score += 0.15
         return score + (0.1 if part.how_to and piece.code else 0.0)
+
+
+def _together(piece: Piece, following: Piece | None) -> tuple[frozenset[str], float]:
+    """Return the stems that stand together with *piece*, and how much of their coverage counts."""
+    length = len(piece.quote.split())
+    near = following is not None and length + len(following.quote.split()) <= NEAR_WORDS
+    stems = piece.stems | _heading(piece) | (following.stems if following and near else frozenset())
+    return stems, 1.0 if length <= NEAR_WORDS else SCATTERED
 
 
 def _heads(shelf: list[Piece]) -> list[frozenset[str]]:

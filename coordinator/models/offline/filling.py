@@ -53,8 +53,8 @@ class Sheet:
 
     @property
     def asked(self) -> str:
-        """The user's own words."""
-        return self.reading.conversation.question
+        """The user's own words, as far as they are to be answered here."""
+        return self.reading.focus
 
 
 def build(place: Shape, reading: Reading, members: tuple[planning.Member, ...], most: int) -> Any:
@@ -302,8 +302,6 @@ def _boolean(place: Shape, sheet: Sheet, path: str) -> Any:
 
 
 def _choice(place: Shape, sheet: Sheet, path: str) -> Any:
-    if role(place) is Role.MEMBER:
-        return UNSET
     held = _scalar(place, sheet, path)
     return held if held is not UNSET else deciding.decide(place, sheet.reading, evidential=sheet.evidential)
 

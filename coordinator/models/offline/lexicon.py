@@ -51,8 +51,8 @@ text page short concise answer reply list line bullet word detail file folder
 
 # Words of one meaning, or near enough that a document which says the one often answers a question which says the other.
 SYNONYMS = """
-limit maximum max cap ceiling bound most
-minimum min least floor
+limit maximum max cap ceiling
+minimum min floor
 fire terminate severance dismiss layoff redundancy
 dog pet animal cat
 start begin launch initiate
@@ -67,7 +67,7 @@ wait sleep pause delay
 timeout deadline expire
 late delay overdue
 fast quick speed performance
-cost price fee charge rate
+cost price fee charge
 pay payment paid
 refund reimburse repay
 deliver delivery ship shipment shipping dispatch arrive arrival transit

@@ -18,6 +18,10 @@ _UNDERLINE = re.compile(r"([=\-~^\"'`#*+.:_])\1{2,}\s*$")
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)]|#\.)\s+")
 _DIRECTIVE = re.compile(r"\s*\.\. (?:[\w:-]+::|_|\[|\|)|\s*<!--|\s*:[\w-]+:(?:\s|$)|\s*:::")
+# Notes and warnings are prose: what they say is worth quoting, only their frame is markup.
+_ASIDE = r"(?:note|warning|tip|hint|important|caution|danger|attention|seealso|admonition|deprecated|version\w+)"
+_ASIDE_RST = re.compile(rf"\s*\.\. {_ASIDE}::\s+(?=\S)")
+_ASIDE_FENCE = re.compile(rf"\s*(`{{3,}}|~{{3,}})\{{{_ASIDE}\}}")
 _RULE = re.compile(r"\s*[|+=:\- ]*$")
 _FIELD_LINE = re.compile(r"[\w][\w ]{0,40}: \S.*$")
 
@@ -96,7 +100,7 @@ def pieces(excerpt: Excerpt) -> list[Piece]:
         for left, right in slices:
             text = excerpt.text[left:right]
             stems = stem_set(text)
-            if excerpt.deed or stems and (len(text.split()) > 2 or ":" in text or any(map(str.isdigit, text))):
+            if excerpt.deed or (stems and (len(text.split()) > 2 or ":" in text or any(map(str.isdigit, text)))):
                 found.append(Piece(excerpt, left, right, len(found), headings, code, stems))
     return found
 
@@ -120,6 +124,8 @@ class _Lines:
         for line in text.splitlines(keepends=True):
             self.lines.append((offset, line.rstrip()))
             offset += len(line)
+        self.asides: list[str] = []
+        """The fences of the asides that are open; between them stands prose."""
         self.headings: list[str] = []
         self.block: list[tuple[int, str]] = []
 
@@ -151,6 +157,9 @@ def _blocks(text: str) -> Iterator[tuple[int, int, str, bool]]:
         if not line.strip():
             yield from read.take()
             index += 1
+        elif _frames(read, line):
+            yield from read.take()
+            index += 1
         elif _FENCE.match(line) or (not read.block and _indented(line, opens_code)):
             yield from read.take()
             index = _code(read, index)
@@ -167,8 +176,24 @@ def _blocks(text: str) -> Iterator[tuple[int, int, str, bool]]:
     yield from read.take()
 
 
+def _frames(read: _Lines, line: str) -> bool:
+    """Say whether *line* opens or closes a fence around prose, and remember which is open."""
+    opening = _ASIDE_FENCE.match(line)
+    if opening:
+        read.asides.append(opening.group(1))
+        return True
+    if read.asides and line.strip() == read.asides[-1]:
+        read.asides.pop()
+        return True
+    return False
+
+
 def _prose(read: _Lines, index: int) -> Iterator[tuple[int, int, str, bool]]:
     offset, line = read.lines[index]
+    if aside := _ASIDE_RST.match(line):
+        yield from read.take()
+        read.block.append((offset + aside.end(), line[aside.end() :]))
+        return
     if _DIRECTIVE.match(line) or _RULE.match(line):
         yield from read.take()
         return

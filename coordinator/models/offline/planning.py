@@ -77,10 +77,10 @@ def plan(members: Sequence[Member], asked: Sequence[Part], request: str, most: i
     later = [(Stage.ACT, member) for member in acting[:1]]
     later += [(one, _closest(staged[one], asked)) for one in (Stage.PRODUCE, Stage.CHECK) if staged[one]]
     room = max(1, most - len(later))
-    steps = [
-        Step(member.name, Stage.GATHER, _GOALS[0].format(goal), ())
-        for member, goal in _gathering(staged[Stage.GATHER], asked, request)[:room]
-    ]  # fmt: skip
+    given = _gathering(staged[Stage.GATHER], asked, request)
+    if len(given) > room:  # too many parts for one step each: whoever gathers gets the whole request
+        given = [(member, request.strip()) for member in dict.fromkeys(member for member, _ in given)][:room]
+    steps = [Step(member.name, Stage.GATHER, _GOALS[0].format(goal), ()) for member, goal in given]
     for one, member in later[: max(0, most - len(steps))]:
         steps.append(Step(member.name, one, _GOALS[one].format(request.strip()), tuple(range(len(steps)))))
     return tuple(steps)
@@ -88,16 +88,15 @@ def plan(members: Sequence[Member], asked: Sequence[Part], request: str, most: i
 
 def _gathering(members: list[Member], asked: Sequence[Part], request: str) -> list[tuple[Member, str]]:
     """Give each part to the member whose description fits best; a part that fits nobody is looked up by all."""
-    given: dict[str, list[str]] = {}
+    if not asked:
+        return [(member, request.strip()) for member in members[:1]]
+    given = []
     for part in asked:
         fitting = [(member, _overlap(member, part)) for member in members]
         best = max((score for _, score in fitting), default=0.0)
-        for member, score in fitting:
-            if score == best and (best == 0 or not any(part.text in texts for texts in given.values())):
-                given.setdefault(member.name, []).append(part.text)
-    if not asked:
-        return [(member, request.strip()) for member in members[:1]]
-    return [(member, " ".join(given[member.name])) for member in members if member.name in given]
+        chosen = [member for member, score in fitting if score == best]
+        given += [(member, part.text) for member in (chosen[:1] if best else chosen)]
+    return given
 
 
 def _overlap(member: Member, part: Part) -> float:

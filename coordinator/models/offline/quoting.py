@@ -13,7 +13,7 @@ SHOWN = 5
 CONTEXT_WORDS = 100
 CONTEXT_FROM = 2
 """How many of the best passages may add context, and how many words each."""
-CLOSE = 0.45
+CLOSE = 0.55
 """A piece is shown only when it scores at least this share of the best one."""
 
 
@@ -66,9 +66,18 @@ def _joined(taken: list[Piece], finding: Finding, part: int) -> list[Quote]:
             if other > index and other not in used and _adjoins(run, following):
                 used.add(other)
                 run.append(following)
+        run += _introduced(max(run, key=lambda one: one.start), finding)
         run.sort(key=lambda one: one.start)
         quotes.append(_quote(run, finding, part))
     return quotes
+
+
+def _introduced(last: Piece, finding: Finding) -> list[Piece]:
+    """Return the two pieces that *last* announces with a colon: "There are two ways:" says nothing without them."""
+    if not last.quote.rstrip().endswith(":") or last.code:
+        return []
+    after = (last.place + 1, last.place + 2)
+    return [one for _, one in finding.ranked if one.excerpt is last.excerpt and one.place in after and not one.code]
 
 
 def _adjoins(run: list[Piece], other: Piece) -> bool:
@@ -121,7 +130,9 @@ def _rest(reading: Reading, excerpt: Excerpt, quotes: Sequence[Quote]) -> list[Q
 def gaps(reading: Reading) -> tuple[str, ...]:
     """Return one sentence for everything that was not found or could not be looked up; empty when all was found."""
     conversation = reading.conversation
-    found = [*conversation.troubles, *conversation.absences]
+    found = list(conversation.troubles)
+    if any(finding.band is not Band.FOUND for finding in reading.findings):
+        found += conversation.absences
     several = len(reading.findings) > 1
     if not reading.findings:
         found.append("The request asks nothing that can be looked up.")

@@ -43,7 +43,7 @@ _SPEAKS: dict[Role, dict[str, float]] = {
                   "summarise": 3, "summarize": 3},
     Role.REASON: {"reason": 3, "why": 3.5, "because": 3, "justification": 3, "rationale": 3, "explanation": 3, "explain": 2, "objection": 3, "wrong": 2.5, "fault": 2},
     Role.GAP: {"gap": 3, "missing": 3, "open": 2, "unanswered": 3, "lacking": 3, "lack": 2, "unknown": 2, "not": 1.5, "unresolved": 3, "nothing": 1},
-    Role.CONFIDENCE: {"confidence": 3, "sure": 2.5, "certain": 2.5, "certainty": 3, "how": 0.5, "likelihood": 2},
+    Role.CONFIDENCE: {"confidence": 3, "sure": 2.5, "certain": 2.5, "certainty": 3, "well": 2, "likelihood": 2},
     Role.MEMBER: {"member": 3, "who": 2.5, "colleague": 3, "agent": 2.5, "assignee": 3, "responsible": 2, "teammate": 3, "whom": 2.5},
     Role.GOAL: {"goal": 3, "brief": 3, "task": 2, "instruction": 3, "assignment": 3, "objective": 3, "do": 1.5},
     Role.NEEDS: {"needs": 3, "need": 3, "depends": 3, "dependency": 3, "dependencies": 3, "prerequisite": 3, "after": 2, "requires": 2, "ids": 1.5},
@@ -63,14 +63,22 @@ _POSSIBLE: dict[str, tuple[Role, ...]] = {
     "array": (Role.QUOTE, Role.STATEMENT, Role.SOURCE, Role.REASON, Role.GAP, Role.NEEDS, Role.ANSWER),
 }  # fmt: skip
 _LOUD_ENOUGH = 1.5
-# "What the sources do not answer" is about what is missing, however loudly it speaks of sources.
-_LACKING = re.compile(
-    r"\b(?:not|cannot|nothing|never|nowhere)\b|n['’]t\b|\bun(?:answered|supported|resolved|covered|known|clear|met)\b|\bmissing\b",
-    re.I,
+# Turns of phrase that decide, however loudly the rest speaks: "What the sources do not answer" is about what is missing.
+_DECISIVE: tuple[tuple[Role, float, re.Pattern[str]], ...] = (
+    (Role.REASON, 8.0, re.compile(r"^\W*(?:the )?(?:why|reasons?)\b", re.I)),
+    (Role.QUOTE, 7.0, re.compile(r"\bverbatim\b|\bword for word\b|\bexact words\b", re.I)),
+    (
+        Role.GAP,
+        6.0,
+        re.compile(
+            r"\b(?:not|cannot|nothing|never|nowhere|missing|lacking)\b|n['’]t\b|\b(?:left|leaves?|remains?|still|stays?) open\b"
+            r"|\bun(?:answered|supported|resolved|covered|known|clear|met)\b",
+            re.I,
+        ),
+    ),
 )
-_LACKS = 6.0
 # "The words, not changed" says how, not what.
-_EXACTLY = re.compile(
+_UNCHANGED = re.compile(
     r"\b(?:not|never)\s+(?:\w+\s+)?(?:changed|altered|shortened|edited|paraphrased|invented|rephrased|modified)\b", re.I
 )
 
@@ -80,11 +88,7 @@ def role(place: Shape) -> Role:
     possible = _POSSIBLE.get(place.kind, ())
     for text in (place.description, place.name):
         stems = raw_stems(text)
-        lacks = _LACKS if _LACKING.search(_EXACTLY.sub(" ", text)) else 0.0
-        scores = [
-            (_loudness(one, stems) + (lacks if one is Role.GAP else 0.0), -order, one)
-            for order, one in enumerate(possible)
-        ]
+        scores = [(_loudness(one, stems) + _decided(one, text), -order, one) for order, one in enumerate(possible)]
         loudest = max(scores, default=(0.0, 0, Role.NONE))
         if loudest[0] >= _LOUD_ENOUGH:
             return loudest[2]
@@ -94,3 +98,7 @@ def role(place: Shape) -> Role:
 def _loudness(one: Role, stems: list[str]) -> float:
     spoken = _STEMS[one]
     return sum(spoken.get(word, 0.0) / (1 + 0.25 * place) for place, word in enumerate(dict.fromkeys(stems)))
+
+
+def _decided(one: Role, text: str) -> float:
+    return sum(loud for named, loud, pattern in _DECISIVE if named is one and pattern.search(_UNCHANGED.sub(" ", text)))

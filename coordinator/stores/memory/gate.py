@@ -75,6 +75,7 @@ class Gate:
         """Tokens that those who wait will take."""
         self._paused_until = -math.inf
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._admitted = self._refunded = self._refused = 0
 
     def try_take(self, tokens: int) -> "Permit | None":
@@ -105,7 +106,7 @@ class Gate:
 
     def pause(self, seconds: float) -> None:
         """Admit nobody for *seconds*: the provider asked for it. Who cannot wait so long is refused."""
-        self._paused_until = max(self._paused_until, _now() + seconds)
+        self._paused_until = max(self._paused_until, self.now() + seconds)
         for waiter in [waiter for waiter in self._waiters if waiter.deadline < self._paused_until]:
             self._expire(waiter)
         self._serve()
@@ -120,7 +121,7 @@ class Gate:
 
     def give_back(self, tokens: int, taken_at: float) -> None:
         """Return one request and *tokens* that were taken at loop time *taken_at* and never sent."""
-        held_s = _now() - taken_at
+        held_s = self.now() - taken_at
         self._refunded += 1
         if self._requests:
             self._requests.give(1, held_s)
@@ -140,6 +141,12 @@ class Gate:
         if self._waiters:
             self._serve()
 
+    def now(self) -> float:
+        """Return the loop's time; the loop is kept, because asking for it is a system call in Python 3.11."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop.time()
+
     def _delay(self, tokens: int, requests_ahead: int = 0, tokens_ahead: int = 0) -> float:
         delay = 0.0
         if self._requests:
@@ -147,7 +154,7 @@ class Gate:
         if self._tokens:
             delay = max(delay, self._tokens.delay(tokens, tokens_ahead))
         if self._paused_until > 0:
-            delay = max(delay, self._paused_until - _now())
+            delay = max(delay, self._paused_until - self.now())
         return delay
 
     def _admit(self, tokens: int) -> "Permit":
@@ -229,7 +236,7 @@ class Permit:
     def __init__(self, gate: Gate, tokens: int) -> None:
         self._gate = gate
         self._tokens = tokens
-        self._taken_at = _now()
+        self._taken_at = gate.now()
 
     def refund(self) -> None:
         """Give requests and tokens back: nothing was sent."""
@@ -253,6 +260,3 @@ class _Waiter:
 def _bucket(amount: float, limits: GateLimits) -> Bucket | None:
     return None if amount == math.inf else Bucket(amount, limits.window_s, limits.burst)
 
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

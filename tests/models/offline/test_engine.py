@@ -85,7 +85,7 @@ def test_calls_that_do_not_fit_the_output_tokens_are_not_made(world):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "   ", "?", "{}", "[1, 2]", '{"request": ""}', "\ud800", "x" * 5000, '{"error": {"code": "x"}}', "null"],
+    ["", "   ", "?", "{}", "[1, 2]", '{"request": ""}', "\ud800", "x" * 1500, '{"error": {"code": "x"}}', "null"],
 )
 def test_any_text_gets_a_reply(world, text):
     request = ModelRequest((Message("user", (Text(text),)),), (world.search_spec(),), world.output(world.Findings))

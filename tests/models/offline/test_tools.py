@@ -12,7 +12,7 @@ TEXT = {"type": "string"}
 
 def filled(text, query="", **properties):
     schema = {"type": "object", "properties": properties, "required": list(properties)}
-    conversation = Conversation(text, "", (), (), (), (), judged=False, drafted=False)
+    conversation = Conversation(text, "", (), (), (), (), judged=False)
     return fill(shape(schema, schema), Said((text,), query, conversation))
 
 

@@ -6,7 +6,18 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from coordinator import (
-    AgentContext, Brief, Citation, Effect, Invalid, Passage, Reply, Team, ToolContext, World, agent, tool,
+    AgentContext,
+    Brief,
+    Citation,
+    Effect,
+    Invalid,
+    Passage,
+    Reply,
+    Team,
+    ToolContext,
+    World,
+    agent,
+    tool,
 )  # fmt: skip
 
 print("crew is imported")
