@@ -1,13 +1,12 @@
 """The members who gather evidence; they only read."""
 
+from agents.prompts import prompt
+from agents.reports import Findings
 from coordinator import AgentContext, Brief, agent
 from tools.customers import lookup_customer
 from tools.documents import read_document, search_documents
 from tools.knowledge import search_knowledge
 from tools.orders import list_orders, lookup_order
-
-from agents.prompts import prompt
-from agents.reports import Findings
 
 
 @agent(tools=[search_knowledge, lookup_order, list_orders, lookup_customer], max_turns=8, max_output_tokens=2000)

@@ -3,9 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from coordinator import Citation, Passage
-
 from agents.reports import Draft
+from coordinator import Citation, Passage
 
 LONGEST = 4000
 """Characters of a draft."""

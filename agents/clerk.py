@@ -1,11 +1,10 @@
 """A workflow of fixed steps: plain Python over delegations, no model decides what comes next."""
 
-from coordinator import AgentContext, Brief, Material, Reply, agent
-
 from agents.analyst import analyst
 from agents.reports import Confidence, Draft, Findings, Judgement, Verdict
 from agents.reviewer import reviewer
 from agents.writer import writer
+from coordinator import AgentContext, Brief, Material, Reply, agent
 
 
 @agent(delegates=[analyst, writer, reviewer])

@@ -4,8 +4,8 @@ import re
 
 # Whoever mentions lawyers or courts is talking about a dispute, and a dispute is answered by a person.
 LEGAL = re.compile(
-    r"\b(lawyers?|attorneys?|solicitors?|legal (?:action|steps|proceedings)|lawsuits?|su(?:e|ing) (?:you|your)|see you in court"
-    r"|take (?:you|this) to court|small claims|trading standards|ombudsman|press charges|police report)\b",
+    r"\b(lawyers?|attorneys?|solicitors?|legal (?:action|steps|proceedings)|lawsuits?|su(?:e|ing) (?:you|your)"
+    r"|see you in court|take (?:you|this) to court|small claims|trading standards|ombudsman|press charges|police report)\b",
     re.IGNORECASE,
 )
 

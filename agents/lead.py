@@ -4,10 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from coordinator import AgentContext, Brief, Citation, Fault, Issue, Material, Plan, PlanStep, Refused, Reply, Report
-
 from agents.prompts import prompt
 from agents.reports import Confidence, Course, Decision, Draft, Findings, Judgement, Verdict
+from coordinator import AgentContext, Brief, Citation, Fault, Issue, Material, Plan, PlanStep, Refused, Reply, Report
 
 REJECTIONS = 2
 """Rejected drafts after which the best one goes out, flagged."""

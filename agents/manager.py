@@ -1,8 +1,5 @@
 """The members who lead a team."""
 
-from coordinator import AgentContext, Brief, CoordinatorError, Fault, Issue, Reply, agent
-from tools.tickets import record_escalation
-
 from agents.analyst import analyst, researcher
 from agents.constraints import must_escalate
 from agents.lead import lead
@@ -10,11 +7,13 @@ from agents.prompts import prompt
 from agents.reports import Handling, Triage
 from agents.reviewer import reviewer
 from agents.writer import writer
+from coordinator import AgentContext, Brief, CoordinatorError, Fault, Issue, Reply, agent
+from tools.tickets import record_escalation
 
 
 @agent(tools=[record_escalation], delegates=[analyst, writer, reviewer])
 async def manager(brief: Brief, ctx: AgentContext) -> Reply:
-    """Leads the support desk: triage, plan, delegate, verify, finalize; what the team must not answer goes to a person."""
+    """Leads the support desk: triage, plan, delegate, verify, finalize; some matters go straight to a person."""
     ctx.enter("triage")
     reason = must_escalate(brief.request)
     if reason:

@@ -1,7 +1,8 @@
 """What the members of this team hand one another."""
 
-from coordinator import Choice, Citation
 from pydantic import BaseModel, Field
+
+from coordinator import Choice, Citation
 
 
 class Handling(Choice):

@@ -1,10 +1,9 @@
 """The member who checks: in code first, then by judgement."""
 
-from coordinator import AgentContext, Brief, agent
-
 from agents.checks import problems
 from agents.prompts import prompt
 from agents.reports import Draft, Judgement, Verdict
+from coordinator import AgentContext, Brief, agent
 
 
 @agent(max_output_tokens=600)

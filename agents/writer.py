@@ -1,9 +1,8 @@
 """The member who writes; it has no tools, so it can only use what it is given."""
 
-from coordinator import AgentContext, Brief, agent
-
 from agents.prompts import prompt
 from agents.reports import Draft
+from coordinator import AgentContext, Brief, agent
 
 
 @agent(max_output_tokens=1500)

@@ -1,8 +1,8 @@
 """The team run: CPU of one run with every layer on, beside a bare asyncio loop in the same process.
 
 The manager takes four model turns, delegating in turn to analyst, writer and reviewer and then answering; the analyst
-takes three turns with one tool call in each of the first two; the writer and the reviewer one each: 9 model calls, 2 tool
-calls, 3 delegations over channels. The model is scripted, in process, and has no latency.
+takes three turns with one tool call in each of the first two; the writer and the reviewer one each: 9 model calls, 2
+tool calls, 3 delegations over channels. The model is scripted, in process, and has no latency.
 """
 
 import asyncio
@@ -15,11 +15,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
+from pydantic import BaseModel, ConfigDict
+
 from coordinator import AgentContext, Brief, Coordinator, Settings, Status, Team, agent, tool
-from coordinator.domain.content import Message, StopReason, Text, ToolUse
+from coordinator.domain.content import StopReason, Text, ToolUse
 from coordinator.domain.model import ModelReply, ModelRequest
 from coordinator.domain.money import Usage
-from pydantic import BaseModel, ConfigDict
 
 RUNS = 400
 AT_ONCE = 100

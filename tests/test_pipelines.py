@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import pytest
+
 from coordinator import AgentContext, Brief, Coordinator, Settings, Team, agent
 from coordinator.pipelines import delegation_layers, model_layers, run_layers, tool_layers
 from coordinator.simulation.faults import FaultRule

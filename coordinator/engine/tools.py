@@ -1,6 +1,5 @@
 """The core of the tool pipeline: one call of one tier, with every exception mapped to a declared outcome."""
 
-import asyncio
 import math
 import traceback
 from collections.abc import Callable

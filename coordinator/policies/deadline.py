@@ -1,6 +1,5 @@
 """Deadline: when a run or a delegation must be over, waits and retries included."""
 
-import asyncio
 from typing import TypeVar
 
 from coordinator.domain.calls import Call, RunCall

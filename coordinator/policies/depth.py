@@ -1,7 +1,5 @@
 """Depth: how far and how often a run may delegate."""
 
-import asyncio
-
 from coordinator.domain.calls import DelegationCall, DelegationReply
 from coordinator.domain.errors import Refused
 from coordinator.domain.layer import Handler

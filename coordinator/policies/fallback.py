@@ -1,7 +1,5 @@
 """Fallback: which implementation of a tool answers, and which is tried next when it is down."""
 
-import asyncio
-
 from coordinator.domain.calls import ToolCall, ToolReply
 from coordinator.domain.errors import CoordinatorError, Fault, Refused, UnknownOutcome
 from coordinator.domain.events import Kind

@@ -1,6 +1,5 @@
 """Route: which model answers a request, and which is asked next when it cannot."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 

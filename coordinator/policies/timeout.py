@@ -1,6 +1,5 @@
 """Timeout: how long one attempt may take."""
 
-import asyncio
 from typing import TypeVar
 
 from coordinator.domain.calls import Attempt

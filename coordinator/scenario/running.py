@@ -59,8 +59,8 @@ class Scenario:
         """Return where in the file *error* can be repaired: at a key, or at the part of the world that it speaks of."""
         if error.code in REPAIRED_AT:
             return (REPAIRED_AT[error.code],)
-        named = [name for name in self.file.world if str(self.world[name]) in error.message]
-        return ("world", named[0]) if named else ()
+        named = [(len(str(path)), name) for name, path in self.world.items() if str(path) in error.message]
+        return ("world", max(named)[1]) if named else ()
 
     def _coordinator(self, observers: Sequence[Observer]) -> Coordinator:
         return Coordinator(

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from coordinator import Citation, Passage
 
 import agents
 from agents.checks import problems
 from agents.constraints import must_escalate
 from agents.reports import Draft
+from coordinator import Citation, Passage
 
 PASSAGES = [
     Passage(text="Standard delivery takes 3 to 5 working days.", source="delivery-times.md", line=7),

@@ -112,15 +112,12 @@ async def test_a_cleared_timer_is_never_woken_and_does_not_delay_the_others() ->
     loop, alarms = asyncio.get_running_loop(), Alarms()
     with Timer(loop.time() + 1, loop, alarms):
         await asyncio.sleep(0.5)
-    with pytest.raises(TimeoutError):
-        with Timer(loop.time() + 2, loop, alarms):
-            await asyncio.sleep(10)
+    with pytest.raises(TimeoutError), Timer(loop.time() + 2, loop, alarms):
+        await asyncio.sleep(10)
     assert round(loop.time(), 3) == 2.5
 
 
 async def test_a_timer_that_never_rings_and_one_in_the_past_are_fine() -> None:
     loop, alarms = asyncio.get_running_loop(), Alarms()
-    with Timer(math.inf, loop, alarms):
-        with pytest.raises(TimeoutError):
-            with Timer(loop.time() - 1, loop, alarms):
-                await asyncio.sleep(10)
+    with Timer(math.inf, loop, alarms), pytest.raises(TimeoutError), Timer(loop.time() - 1, loop, alarms):
+        await asyncio.sleep(10)

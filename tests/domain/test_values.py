@@ -3,14 +3,15 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
 from coordinator import Choice, Effect, Invalid, Team, agent, tool
 from coordinator.domain.content import Message, Text, ToolUse
 from coordinator.domain.layer import onion
 from coordinator.domain.model import ModelRequest, OutputSpec, ToolSpec
 from coordinator.domain.money import Price, Usage, micros
-from hypothesis import given
-from hypothesis import strategies as st
-from pydantic import BaseModel
 
 
 def test_values_are_frozen_while_tests_run() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+
 from coordinator import Coordinator, Settings, Team
 from coordinator.models.scripted import ScriptedModel, ScriptedReply
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+
 from coordinator import AgentContext, Brief, Coordinator, Refused, Report, Status, Team, agent
 from coordinator.engine.slots import Slots
 

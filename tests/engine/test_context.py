@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from pydantic import BaseModel
+
 from coordinator import AgentContext, Brief, Coordinator, Event, Invalid, Kind, Settings, Team, agent, tool
 from coordinator.models.scripted import ScriptedModel, ScriptedReply
-from pydantic import BaseModel
 
 Desk = Callable[..., Coordinator]
 
@@ -43,11 +44,14 @@ async def _branch(ctx: AgentContext) -> None:
     await ctx.use(look, {"word": "b"})
 
 
+LOOK = {"name": "look", "arguments": {"word": "c"}}
+
+
 async def events_of_a_run() -> list[Event]:
     seen: list[Event] = []
     script = ScriptedModel(
         [
-            ScriptedReply.model_validate({"when": '"request":"hi"', "tools": [{"name": "look", "arguments": {"word": "c"}}]}),
+            ScriptedReply.model_validate({"when": '"request":"hi"', "tools": [LOOK]}),
             ScriptedReply.model_validate({"when": '"request":"hi"', "output": {"text": "found"}}),
             ScriptedReply.model_validate({"text": "x", "times": None}),
         ]

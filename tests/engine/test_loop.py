@@ -6,11 +6,12 @@ from typing import Any
 
 import orjson
 import pytest
+from pydantic import BaseModel
+
 from coordinator import AgentContext, Brief, Coordinator, Effect, Refused, Settings, Status, Team, agent, tool
 from coordinator.domain.content import StopReason, Text, ToolResult, ToolUse
 from coordinator.domain.model import ModelReply, ModelRequest
 from coordinator.domain.money import Usage
-from pydantic import BaseModel
 
 Desk = Callable[..., Coordinator]
 

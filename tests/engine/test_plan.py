@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+
 from coordinator import AgentContext, Brief, Coordinator, Plan, PlanStep, Status, agent
 from coordinator.engine.plan import plan_schema, wrong_with
 

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
+
 from coordinator import AgentContext, Brief, Coordinator, Settings, Team, agent, tool
 from coordinator.domain.content import StopReason, ToolUse
 from coordinator.domain.model import ModelReply, ModelRequest
 from coordinator.domain.money import Usage
 from coordinator.simulation.clock import VirtualLoop
-from pydantic import BaseModel
 
 
 class Answer(BaseModel):

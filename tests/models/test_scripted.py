@@ -1,6 +1,7 @@
 """Laws of the scripted model: it plays what it is given, in order, and counts honestly."""
 
 import pytest
+
 from coordinator import Fault, Invalid
 from coordinator.domain.content import Message, StopReason, Text
 from coordinator.domain.model import ModelRequest

@@ -5,6 +5,7 @@ import logging
 
 import orjson
 import pytest
+
 from coordinator import AgentContext, Brief, Coordinator, Event, Kind, Settings, Team, agent
 from coordinator.telemetry.guard import Guarded
 from coordinator.telemetry.lines import EventLines

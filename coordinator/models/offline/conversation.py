@@ -10,9 +10,9 @@ import orjson
 from coordinator.domain.content import ToolResult, ToolUse
 from coordinator.domain.model import ModelRequest
 from coordinator.domain.value import value
+from coordinator.models.offline import gathered
 from coordinator.models.offline.passages import Excerpt
 from coordinator.models.offline.tooling import acting
-from coordinator.models.offline.words import raw_stems, stem
 
 # Codes by which a tool says that it looked and that there is no such thing; every other error means it could not look.
 _ABSENT = re.compile(r"(?:^|_)not_found$|^no_such_")
@@ -88,9 +88,9 @@ class Conversation:
         """Yield (owner, key, value) of every scalar in results and materials, newest first."""
         for use in reversed(self.used):
             if use.gave:
-                yield from leaves(use.result)
+                yield from gathered.leaves(use.result)
         for material in self.materials:
-            yield from leaves(material)
+            yield from gathered.leaves(material)
 
 
 def read(request: ModelRequest) -> Conversation:
@@ -100,15 +100,17 @@ def read(request: ModelRequest) -> Conversation:
     excerpts: list[Excerpt] = []
     reported: list[str] = []
     for material in materials:
-        excerpts += interleaved(material)
-        reported += remarks(material)
+        excerpts += gathered.interleaved(material)
+        reported += gathered.remarks(material)
     acts = acting(request.tools)
     for use in used:
         if use.gave:
-            excerpts += interleaved(use.result, deed=use.name in acts) or spoken(use, deed=use.name in acts)
+            excerpts += gathered.interleaved(use.result, deed=use.name in acts) or gathered.spoken(
+                use.result, use.name, deed=use.name in acts
+            )
     return Conversation(
-        question, goal, used, materials, unique(excerpts), tuple(dict.fromkeys(reported)),
-        any(map(judged, materials)), acts,
+        question, goal, used, materials, gathered.unique(excerpts), tuple(dict.fromkeys(reported)),
+        any(map(gathered.judged, materials)), acts,
     )  # fmt: skip
 
 

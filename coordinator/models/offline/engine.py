@@ -12,11 +12,11 @@ import orjson
 from coordinator.domain.content import StopReason, ToolUse
 from coordinator.domain.model import ModelReply, ModelRequest
 from coordinator.domain.money import Usage
-from coordinator.models.offline import quoting
+from coordinator.models.offline import planning, quoting
 from coordinator.models.offline.choosing import Wish, choose
 from coordinator.models.offline.conversation import read
 from coordinator.models.offline.evidence import Reading, study
-from coordinator.models.offline.filling import CannotFillError, build, members_of
+from coordinator.models.offline.filling import CannotFillError, build
 from coordinator.models.offline.schemas import shape
 
 BYTES_PER_TOKEN = 4
@@ -81,7 +81,7 @@ def _typed(request: ModelRequest, reading: Reading) -> tuple[str, StopReason]:
     assert request.output is not None
     schema = request.output.schema
     place = shape(schema, schema, request.output.name)
-    members = members_of([message.text for message in request.messages])
+    members = planning.members_of([message.text for message in request.messages])
     text = ""
     try:
         for most in _LENGTHS:

@@ -4,13 +4,11 @@ A field that nothing fills becomes null, its default, or for free text the words
 none of these is a `CannotFillError` that names the field. A value is never invented.
 """
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from coordinator.domain.value import value
-from coordinator.models.offline import deciding, planning, quoting, words
-from coordinator.models.offline.arguments import Said, scalar
+from coordinator.models.offline import deciding, planning, quoting
+from coordinator.models.offline.arguments import scalar
 from coordinator.models.offline.evidence import Band, Reading
 from coordinator.models.offline.quoting import Quote
 from coordinator.models.offline.roles import Role, role
@@ -36,25 +34,6 @@ class CannotFillError(Exception):
         super().__init__(f"{path}: {why}")
         self.path = path
         self.why = why
-
-
-@value
-class Sheet:
-    """What the fields of one answer are filled from."""
-
-    reading: Reading
-    quotes: tuple[Quote, ...]
-    context: tuple[Quote, ...]
-    gaps: tuple[str, ...]
-    members: tuple[planning.Member, ...]
-    evidential: bool
-    called: tuple[str, ...]
-    """Words of the request that call for an unfavourable choice before anything was looked up."""
-
-    @property
-    def asked(self) -> str:
-        """The user's own words, as far as they are to be answered here."""
-        return self.reading.focus
 
 
 def build(place: Shape, reading: Reading, members: tuple[planning.Member, ...], most: int) -> Any:
@@ -136,34 +115,10 @@ def _array(place: Shape, sheet: Sheet, path: str) -> Any:
     played = role(place)
     if played is Role.NONE:
         played = role(item)
-    texts = _texts(played, sheet) if item.kind == "string" else []
+    texts = texts(played, sheet) if item.kind == "string" else []
     if not texts:
-        return [found] if (found := scalar(item, _said(sheet))) is not UNSET else UNSET
+        return [found] if (found := scalar(item, said(sheet))) is not UNSET else UNSET
     return texts[: place.schema.get("maxItems")]
-
-
-def _texts(played: Role, sheet: Sheet) -> list[str]:
-    match played:
-        case Role.GAP:
-            return list(sheet.gaps)
-        case Role.REASON:
-            return reasons(sheet)
-        case Role.STATEMENT | Role.ANSWER:
-            return [quote.statement for quote in sheet.quotes]
-        case Role.QUOTE:
-            return [quote.words for quote in sheet.quotes]
-        case Role.SOURCE:
-            return list(dict.fromkeys(quote.excerpt.source for quote in sheet.quotes))
-    return []
-
-
-def reasons(sheet: Sheet) -> list[str]:
-    """Return why the evidence, or before any evidence the request, is judged as it is."""
-    if not sheet.evidential and not sheet.reading.conversation.looked:
-        if sheet.called:
-            return [f"The request speaks of: {', '.join(sheet.called)}."]
-        return ["Nothing has been looked up yet, and nothing in the request calls for another choice."]
-    return list(sheet.gaps) or ["The sources speak about every part of the request."]
 
 
 def _objects(place: Shape, item: Shape, sheet: Sheet, path: str) -> Any:
@@ -182,7 +137,7 @@ def _objects(place: Shape, item: Shape, sheet: Sheet, path: str) -> Any:
 def _holds(item: Shape, sheet: Sheet) -> bool:
     """Say whether the sources hold a value for any field of *item*: an object of fillers alone says nothing."""
     return any(
-        scalar(sub, _said(sheet)) is not UNSET for sub in item.properties if sub.kind in ("string", "integer", "number")
+        scalar(sub, said(sheet)) is not UNSET for sub in item.properties if sub.kind in ("string", "integer", "number")
     )
 
 
@@ -230,7 +185,7 @@ def _string(place: Shape, sheet: Sheet, path: str) -> Any:
     first = sheet.quotes[0] if sheet.quotes else None
     match role(place):
         case Role.ANSWER:
-            return _shortened(place, sheet)
+            return shortened(place, sheet)
         case Role.QUOTE:
             return first.words if first else UNSET
         case Role.STATEMENT:
@@ -243,32 +198,7 @@ def _string(place: Shape, sheet: Sheet, path: str) -> Any:
             return " ".join(sheet.gaps) or UNSET
         case Role.TITLE | Role.REQUEST:
             return " ".join(sheet.asked.split())
-    return _scalar(place, sheet, path)
-
-
-def _shortened(place: Shape, sheet: Sheet) -> Any:
-    """Return the reply with as many quotes as the schema has room for."""
-    for most in range(len(sheet.quotes), -1, -1):
-        text = quoting.prose(sheet.reading, sheet.quotes[:most], sheet.gaps)
-        if fits(text, place):
-            return text
-    return UNSET
-
-
-def _said(sheet: Sheet) -> Said:
-    texts = (*(quote.plain for quote in sheet.quotes), sheet.asked)
-    return Said(texts, "", sheet.reading.conversation)
-
-
-def _scalar(place: Shape, sheet: Sheet, path: str) -> Any:
-    for _, key, item in sheet.reading.conversation.leaves():
-        if key == place.name and item is not None and fits(item, place):
-            return item
-    for quote in sheet.quotes:
-        for key, item in sorted(quote.excerpt.record.items()):
-            if key == place.name and fits(item, place):
-                return item
-    return scalar(place, _said(sheet)) if place.kind == "string" else UNSET
+    return held(place, sheet, path)
 
 
 def _number(place: Shape, sheet: Sheet, path: str) -> Any:
@@ -276,23 +206,12 @@ def _number(place: Shape, sheet: Sheet, path: str) -> Any:
         return round(sheet.reading.cover if sheet.reading.band else 0.0, 2)
     if role(place) is Role.LINE:
         return sheet.quotes[0].excerpt.line if sheet.quotes else UNSET
-    held = _scalar(place, sheet, path)
-    return held if held is not UNSET else _counted(place, sheet)
-
-
-def _counted(place: Shape, sheet: Sheet) -> Any:
-    """Return the one number that stands directly before the field's own word in the best quote; two are no answer."""
-    own = words.stem_set(f"{place.name} {place.description}") - words.GENERIC
-    found = set()
-    for quote in sheet.quotes[:1]:
-        for number, *following in re.findall(r"(?<![\w.])(\d+(?:\.\d+)?)\s+([a-z]+)(?:\s([a-z]+))?", quote.plain):
-            if not own.isdisjoint(map(stem, following)):
-                found.add(float(number) if "." in number else int(number))
-    return found.pop() if len(found) == 1 else UNSET
+    held = held(place, sheet, path)
+    return held if held is not UNSET else counted(place, sheet)
 
 
 def _boolean(place: Shape, sheet: Sheet, path: str) -> Any:
-    held = _scalar(place, sheet, path)
+    held = held(place, sheet, path)
     about = f"{place.description} {place.name.replace('_', ' ')}"
     if held is not UNSET or _ANSWERING.isdisjoint(raw_stems(about)):
         return held
@@ -302,7 +221,7 @@ def _boolean(place: Shape, sheet: Sheet, path: str) -> Any:
 
 
 def _choice(place: Shape, sheet: Sheet, path: str) -> Any:
-    held = _scalar(place, sheet, path)
+    held = held(place, sheet, path)
     return held if held is not UNSET else deciding.decide(place, sheet.reading, evidential=sheet.evidential)
 
 
@@ -316,13 +235,3 @@ _FILLERS: Mapping[str, Any] = {
     "choice": _choice,
     "union": _union,
 }
-
-
-def members_of(texts: Sequence[str]) -> tuple[planning.Member, ...]:
-    """Return the members that *texts* list as lines of a name and what it is for, such as `- analyst: gathers evidence`."""
-    found = [
-        match.groups()
-        for text in texts
-        for match in re.finditer(r"^\s*[-*] [`*]*([\w-]+)[`*]*\s*[:–—-]\s+(\S.*)$", text, re.M)
-    ]
-    return tuple(planning.Member(name, about) for name, about in found)

@@ -41,6 +41,7 @@ _LINES = ("line", "line_number", "lineno", "page")
 
 
 def interleaved(found: Any, *, deed: bool = False) -> list[Excerpt]:
+    """Return every passage in *found*, ranked in the order of its finder; *deed* when it tells what a tool did."""
     return [
         Excerpt(one.text, one.source, one.line, rank, one.context, one.record, deed)
         for rank, one in enumerate(_excerpts(found))
@@ -140,11 +141,10 @@ def _is_remark(key: str, item: list[str], material: dict[str, Any]) -> bool:
     return bool(named) or ((beside or empty) and all(len(one.split()) >= 3 for one in item))
 
 
-def spoken(use: Used, *, deed: bool) -> list[Excerpt]:
+def spoken(found: Any, name: str, *, deed: bool) -> list[Excerpt]:
     """Return plain text and records without prose as excerpts, labelled by the tool."""
-    found = use.result
     texts = [found] if isinstance(found, str) else [_record(item) for item in _records(found)]
-    return [Excerpt(text, use.name, None, rank, deed=deed) for rank, text in enumerate(texts) if text]
+    return [Excerpt(text, name, None, rank, deed=deed) for rank, text in enumerate(texts) if text]
 
 
 def _records(found: Any) -> list[dict[str, Any]]:
@@ -153,12 +153,11 @@ def _records(found: Any) -> list[dict[str, Any]]:
 
 
 def _record(found: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{key.replace('_', ' ')}: {item}" for owner, key, item in leaves(found) if item not in (None, "")
-    )
+    return ", ".join(f"{key.replace('_', ' ')}: {item}" for owner, key, item in leaves(found) if item not in (None, ""))
 
 
 def leaves(found: Any, owner: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Yield (owner, key, value) of every scalar in *found*; the owner is the key of the object around it."""
     if isinstance(found, dict):
         for key in sorted(found):
             if isinstance(found[key], dict | list):
@@ -171,11 +170,10 @@ def leaves(found: Any, owner: str = "") -> Iterator[tuple[str, str, Any]]:
 
 
 def unique(excerpts: list[Excerpt]) -> tuple[Excerpt, ...]:
+    """Return *excerpts* each once, with its best rank."""
     kept: dict[tuple[str, str], Excerpt] = {}
     for one in excerpts:
         known = kept.get((one.source, one.text))
         if known is None or (one.rank < known.rank):
             kept[(one.source, one.text)] = one
     return tuple(kept.values())
-
-

@@ -154,10 +154,7 @@ def _blocks(text: str) -> Iterator[tuple[int, int, str, bool]]:
     opens_code = False
     while index < read.count:
         line = read.line(index)
-        if not line.strip():
-            yield from read.take()
-            index += 1
-        elif _frames(read, line):
+        if not line.strip() or _frames(read, line):
             yield from read.take()
             index += 1
         elif _FENCE.match(line) or (not read.block and _indented(line, opens_code)):

@@ -111,3 +111,13 @@ def _closest(members: list[Member], asked: Sequence[Part]) -> Member:
 def _ordered(member: Member, request: str) -> bool:
     able = frozenset().union(*(acts_alike(one) for one in raw_stems(_DENIED.sub(" ", member.description))))
     return any(order.verb in able for order in orders(request, stem_set(member.description)))
+
+
+def members_of(texts: Sequence[str]) -> tuple[Member, ...]:
+    """Return the members that *texts* list as lines of a name and what it is for, such as `- analyst: gathers evidence`."""
+    found = [
+        match.groups()
+        for text in texts
+        for match in re.finditer(r"^\s*[-*] [`*]*([\w-]+)[`*]*\s*[:–—-]\s+(\S.*)$", text, re.M)
+    ]
+    return tuple(Member(name, about) for name, about in found)
