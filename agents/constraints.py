@@ -5,7 +5,8 @@ import re
 # Whoever mentions lawyers or courts is talking about a dispute, and a dispute is answered by a person.
 LEGAL = re.compile(
     r"\b(lawyers?|attorneys?|solicitors?|legal (?:action|steps|proceedings)|lawsuits?|su(?:e|ing) (?:you|your)"
-    r"|see you in court|take (?:you|this) to court|small claims|trading standards|ombudsman|press charges|police report)\b",
+    r"|see you in court|take (?:you|this) to court|small claims|trading standards"
+    r"|ombudsman|press charges|police report)\b",
     re.IGNORECASE,
 )
 

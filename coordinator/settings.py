@@ -87,8 +87,8 @@ class Settings(BaseSettings):
     """All settings of a Coordinator.
 
     Environment variables are `COORDINATOR_` and the name (`COORDINATOR_RUN_USD=0.5`; parts of sections are joined by
-    two underscores). The workspace's file is the nearest `coordinator.toml`, or `[tool.coordinator]` in `pyproject.toml`,
-    in the current folder or above.
+    two underscores). The workspace's file is the nearest `coordinator.toml`, or `[tool.coordinator]` in
+    `pyproject.toml`, in the current folder or above.
     """
 
     model_config = SettingsConfigDict(

@@ -203,7 +203,7 @@ REFERENCE = "team: agents:team\ntask: Where is order 1042?\n"
         (
             b"SQLite format 3\0....",
             "help",
-            "{}/one.yaml:3: database {}/one.sql cannot be read: it is a binary database",
+            "{}/one.yaml:3: database {}/one.sql cannot be read: it is a binary",
         ),
         (b"\xff\xfe\x00", "help", "{}/one.yaml:3: database {}/one.sql cannot be read: it is not UTF-8"),
         (b"CREATE TABLE x (a);\n", "help", "the world's database is not a shop"),

@@ -13,6 +13,7 @@ from coordinator.models.offline.evidence import Band, Reading
 from coordinator.models.offline.quoting import Quote
 from coordinator.models.offline.roles import Role, role
 from coordinator.models.offline.schemas import UNSET, Shape, fits
+from coordinator.models.offline.sheet import Sheet, counted, held, reasons, said, shortened, texts
 from coordinator.models.offline.words import polarity, raw_stems, stem
 
 NOT_FOUND = "not found in the sources"
@@ -21,10 +22,8 @@ _DEEPEST = 12
 
 _CITES = frozenset({Role.QUOTE, Role.STATEMENT, Role.SOURCE})
 _EVIDENTIAL = frozenset({*_CITES, Role.ANSWER, Role.GAP, Role.CONFIDENCE})
-_ANSWERING = frozenset(
-    stem(word)
-    for word in "answer answered found sources evidence supported escalate human person complete resolved sufficient missing".split()
-)
+_ABOUT_ANSWERING = "answer found source evidence support escalate human person complete resolve sufficient missing"
+_ANSWERING = frozenset(map(stem, _ABOUT_ANSWERING.split()))
 
 
 class CannotFillError(Exception):
@@ -115,10 +114,11 @@ def _array(place: Shape, sheet: Sheet, path: str) -> Any:
     played = role(place)
     if played is Role.NONE:
         played = role(item)
-    texts = texts(played, sheet) if item.kind == "string" else []
-    if not texts:
-        return [found] if (found := scalar(item, said(sheet))) is not UNSET else UNSET
-    return texts[: place.schema.get("maxItems")]
+    found = texts(played, sheet) if item.kind == "string" else []
+    if not found:
+        single = scalar(item, said(sheet))
+        return UNSET if single is UNSET else [single]
+    return found[: place.schema.get("maxItems")]
 
 
 def _objects(place: Shape, item: Shape, sheet: Sheet, path: str) -> Any:
@@ -198,7 +198,7 @@ def _string(place: Shape, sheet: Sheet, path: str) -> Any:
             return " ".join(sheet.gaps) or UNSET
         case Role.TITLE | Role.REQUEST:
             return " ".join(sheet.asked.split())
-    return held(place, sheet, path)
+    return held(place, sheet)
 
 
 def _number(place: Shape, sheet: Sheet, path: str) -> Any:
@@ -206,23 +206,23 @@ def _number(place: Shape, sheet: Sheet, path: str) -> Any:
         return round(sheet.reading.cover if sheet.reading.band else 0.0, 2)
     if role(place) is Role.LINE:
         return sheet.quotes[0].excerpt.line if sheet.quotes else UNSET
-    held = held(place, sheet, path)
-    return held if held is not UNSET else counted(place, sheet)
+    known = held(place, sheet)
+    return known if known is not UNSET else counted(place, sheet)
 
 
 def _boolean(place: Shape, sheet: Sheet, path: str) -> Any:
-    held = held(place, sheet, path)
+    known = held(place, sheet)
     about = f"{place.description} {place.name.replace('_', ' ')}"
-    if held is not UNSET or _ANSWERING.isdisjoint(raw_stems(about)):
-        return held
+    if known is not UNSET or _ANSWERING.isdisjoint(raw_stems(about)):
+        return known
     good = sheet.reading.band is Band.FOUND
     sign = polarity(place.description) or polarity(place.name.replace("_", " "))
     return UNSET if not sign else good if sign > 0 else not good
 
 
 def _choice(place: Shape, sheet: Sheet, path: str) -> Any:
-    held = held(place, sheet, path)
-    return held if held is not UNSET else deciding.decide(place, sheet.reading, evidential=sheet.evidential)
+    known = held(place, sheet)
+    return known if known is not UNSET else deciding.decide(place, sheet.reading, evidential=sheet.evidential)
 
 
 _FILLERS: Mapping[str, Any] = {

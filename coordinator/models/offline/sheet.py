@@ -33,6 +33,7 @@ class Sheet:
 
 
 def texts(played: Role, sheet: Sheet) -> list[str]:
+    """Return the items of a list of texts that plays the role *played*; none for a role that has none."""
     match played:
         case Role.GAP:
             return list(sheet.gaps)
@@ -66,11 +67,13 @@ def shortened(place: Shape, sheet: Sheet) -> Any:
 
 
 def said(sheet: Sheet) -> Said:
+    """Return what single values may be taken from: the quotes, then the request."""
     texts = (*(quote.plain for quote in sheet.quotes), sheet.asked)
     return Said(texts, "", sheet.reading.conversation)
 
 
-def held(place: Shape, sheet: Sheet, path: str) -> Any:
+def held(place: Shape, sheet: Sheet) -> Any:
+    """Return the value that a record holds under the name of *place*, or that its words hold; else UNSET."""
     for _, key, item in sheet.reading.conversation.leaves():
         if key == place.name and item is not None and fits(item, place):
             return item

@@ -1,0 +1,94 @@
+"""Every code that an error, an issue or a report may carry is documented, and every documented one exists."""
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from coordinator.domain.outcomes import TABLE, Outcome
+
+ROOT = Path(__file__).parents[2]
+DOCUMENT = (ROOT / "docs" / "outcomes.md").read_text(encoding="utf-8")
+MODULES = sorted(path for part in ("coordinator", "agents", "tools") for path in (ROOT / part).rglob("*.py"))
+FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
+WORD = re.compile(r"[a-z]+(_[a-z]+)*")
+
+
+def nodes() -> Iterator[ast.AST]:
+    for path in MODULES:
+        yield from ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def named(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def words(node: ast.AST | None) -> Iterator[str]:
+    """Yield the codes that an expression can come to, as far as they are written out."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and WORD.fullmatch(node.value):
+        yield node.value
+    elif isinstance(node, ast.IfExp):
+        yield from words(node.body)
+        yield from words(node.orelse)
+
+
+def places_of_codes() -> dict[str, int]:
+    """Return where functions of ours take a positional `code`, by their names."""
+    places = {}
+    for node in nodes():
+        if isinstance(node, FUNCTIONS):
+            parameters = [given.arg for given in node.args.args if given.arg not in ("self", "cls")]
+            if "code" in parameters:
+                places[node.name] = parameters.index("code")
+    return places
+
+
+def codes() -> Iterator[str]:
+    places = places_of_codes()
+    for node in nodes():
+        if isinstance(node, ast.keyword) and node.arg == "code":
+            yield from words(node.value)
+        elif isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") in ("default_code", "code"):
+            yield from words(node.value)
+        elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "default_code":
+            yield from words(node.value)
+        elif isinstance(node, ast.Call):
+            place = places.get(named(node), len(node.args))
+            yield from words(node.args[place] if place < len(node.args) else None)
+            for given in node.keywords:
+                if given.arg == "errors" and isinstance(given.value, ast.Dict):
+                    for code in given.value.values:
+                        yield from words(code)
+
+
+def documented() -> set[str]:
+    """Return the codes of the tables: first cells that are one word in backticks."""
+    section = DOCUMENT.partition("## Codes")[2]
+    return set(re.findall(r"^\| `([a-z_]+)` \|", section, re.MULTILINE))
+
+
+def test_every_code_in_the_source_is_documented():
+    assert set(codes()) - documented() == set()
+
+
+def test_every_documented_code_stands_in_the_source():
+    source = "\n".join(path.read_text(encoding="utf-8") for path in MODULES)
+    built = {"unknown_tool", "unknown_member", "unknown_task_type"}  # "unknown_" and what is unknown
+    assert {code for code in documented() - built if f'"{code}"' not in source} == set()
+
+
+def test_every_code_is_documented_once():
+    found = defaultdict(int)
+    for code in re.findall(r"^\| `([a-z_]+)` \|", DOCUMENT.partition("## Codes")[2], re.MULTILINE):
+        found[code] += 1
+    assert {code: times for code, times in found.items() if times > 1} == {}
+
+
+def test_the_outcome_table_in_the_documents_is_the_one_that_the_policies_read():
+    rows = re.findall(r"^\| `(\w+)` \| .* \| (.+) \| (.+) \| (.+) \| (.+) \| (.+) \|$", DOCUMENT, re.MULTILINE)
+    written = {name: tuple(cells) for name, *cells in rows}
+    assert written == {
+        row.value: (TABLE[row].breaker, TABLE[row].retry, TABLE[row].following, TABLE[row].money, TABLE[row].gate)
+        for row in Outcome
+    }
