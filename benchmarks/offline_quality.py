@@ -1,9 +1,9 @@
 """How often the offline model finds what documents say, and how often it claims what they do not.
 
-Over the documentation of anyio, structlog and click, read from their source distributions at bench time, it asks questions
-that the documents answer, near misses (their own field, but not answered), questions of another field, and questions for
-another of the three. A reply is right when it quotes words that answer; a claim is false when it says *found* for what
-is not there.
+Over the documentation of anyio, structlog and click, read from their source distributions at bench time, it asks
+questions that the documents answer, near misses (their own field, but not answered), questions of another field, and
+questions for another of the three. A reply is right when it quotes words that answer; a claim is false when it says
+*found* for what is not there.
 """
 
 import re
@@ -62,8 +62,12 @@ FINDINGS = OutputSpec.of("findings", Findings.model_json_schema())
 SEARCH = ToolSpec.of(
     "search_documents",
     "Search the documents for passages. Only reads.",
-    {"type": "object", "properties": {"query": {"type": "string", "description": "What to look for."}}, "required": ["query"]},
-)  # fmt: skip
+    {
+        "type": "object",
+        "properties": {"query": {"type": "string", "description": "What to look for."}},
+        "required": ["query"],
+    },
+)
 
 
 def download(folder: Path) -> None:
@@ -90,7 +94,7 @@ def download(folder: Path) -> None:
 
 
 def documents(archive: Path, folder: Path) -> None:
-    """Write the documentation in *archive* to *folder*; members are read, never extracted, so no path in them is used."""
+    """Write the documentation in *archive* to *folder*; members are read, never extracted."""
     with tarfile.open(archive) as found:
         for member in found:
             path = PurePosixPath(member.name)
@@ -154,8 +158,12 @@ def report(corpora: list[tuple[Corpus, Knowledge]], *, verbose: bool) -> None:
     for corpus, knowledge in corpora:
         judged = list(judge(corpus, knowledge, taken))
         missed = bands(corpus.near_misses, knowledge, taken)
-        print(f"{corpus.package}: answer quoted {_share([hit[2] for hit in judged])}, in the reply {_share([hit[3] for hit in judged])}, "
-              f"said found {_share([hit[1] == 'found' for hit in judged])}, near misses said found {_share([b == 'found' for b in missed])}")  # fmt: skip
+        print(
+            f"{corpus.package}: answer quoted {_share([hit[2] for hit in judged])},"
+            f" in the reply {_share([hit[3] for hit in judged])},"
+            f" said found {_share([hit[1] == 'found' for hit in judged])},"
+            f" near misses said found {_found(missed)}"
+        )
         if verbose:
             _details(judged, list(zip(corpus.near_misses, missed, strict=True)))
         hits, near, off = hits + judged, near + missed, off + bands(OFF_DOMAIN, knowledge, taken)
@@ -175,13 +183,21 @@ def _summary(hits: list[Any], near: list[str], cross: list[str], off: list[str],
     recall = sum(hit[2] for hit in hits) / len(hits)
     false = sum(band == "found" for band in near) / len(near)
     found = [hit for hit in hits if hit[1] == "found"]
-    print(f"hit rate: {_share([hit[2] for hit in hits])} quoted, {_share([hit[3] for hit in hits])} in the reply; "
-          f"of those said found {_share([hit[2] for hit in found])}")  # fmt: skip
-    print(f"false answers: near misses {_share([b == 'found' for b in near])}, off domain {_share([b == 'found' for b in off])}, "
-          f"across {_share([b == 'found' for b in cross])}")  # fmt: skip
+    print(
+        f"hit rate: {_share([hit[2] for hit in hits])} quoted, {_share([hit[3] for hit in hits])} in the reply;"
+        f" of those said found {_share([hit[2] for hit in found])}"
+    )
+    print(f"false answers: near misses {_found(near)}, off domain {_found(off)}, across {_found(cross)}")
     verdict = "within" if recall >= RECALL_AT_LEAST and false <= FALSE_AT_MOST else "OUTSIDE"
-    print(f"{statistics.mean(hit[4] for hit in hits):.1f} searches a question; a model reply takes {1000 * statistics.median(taken):.1f} ms "
-          f"(median), {1000 * max(taken):.0f} ms at most; {verdict} the limits (hit rate {RECALL_AT_LEAST}, false {FALSE_AT_MOST})")  # fmt: skip
+    print(
+        f"{statistics.mean(hit[4] for hit in hits):.1f} searches a question; a model reply takes"
+        f" {1000 * statistics.median(taken):.1f} ms (median), {1000 * max(taken):.0f} ms at most;"
+        f" {verdict} the limits (hit rate {RECALL_AT_LEAST}, false {FALSE_AT_MOST})"
+    )
+
+
+def _found(found: list[str]) -> str:
+    return _share([band == "found" for band in found])
 
 
 def _share(outcomes: list[bool]) -> str:

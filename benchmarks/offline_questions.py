@@ -1,4 +1,4 @@
-"""The questions of `offline_quality.py`: what the documents answer, with words that an answer holds, and what they do not."""
+"""The questions of `offline_quality.py`: what the documents answer, with a pattern of the answer, and what not."""
 
 from coordinator.domain.value import value
 

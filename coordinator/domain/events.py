@@ -23,6 +23,7 @@ class Kind(StrEnum):
     FALLBACK = "fallback"
     ISSUE = "issue"
     CRASH = "crash"
+    EVENTS_DROPPED = "events.dropped"
     BREAKER = "breaker"
     BUDGET_ALERT = "budget.alert"
 

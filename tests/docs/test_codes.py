@@ -49,6 +49,11 @@ def codes() -> Iterator[str]:
     for node in nodes():
         if isinstance(node, ast.keyword) and node.arg == "code":
             yield from words(node.value)
+        elif isinstance(node, ast.arguments):
+            given = [*node.args, *node.kwonlyargs]
+            defaults = [*node.defaults, *node.kw_defaults]
+            for parameter, default in zip(reversed(given), reversed(defaults), strict=False):
+                yield from words(default) if parameter.arg == "code" else ()
         elif isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") in ("default_code", "code"):
             yield from words(node.value)
         elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "default_code":

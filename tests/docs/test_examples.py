@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -43,10 +44,10 @@ def blocks(path: Path) -> Iterator[Block]:
 
 def examples(path: Path) -> Iterator[tuple[Block, str]]:
     """Yield every script of a document with what the next block says that it prints."""
-    found = list(blocks(path))
-    for block, following in zip(found, [*found[1:], None], strict=True):
-        if block.language == "python":
-            assert following and following.language == "text", f"{block} has no ```text block that tells what it prints"
+    for block, following in pairwise([*blocks(path), None]):
+        if block and block.language == "python":
+            assert following, f"{block} has no block below it that tells what it prints"
+            assert following.language == "text", f"{block} has no ```text block that tells what it prints"
             yield block, following.text
 
 

@@ -78,7 +78,7 @@ def _many(place: Shape, said: Said, taken: set[str], *, required: bool) -> tuple
 
 
 def scalar(place: Shape, said: Said) -> Any:
-    """Return a value for *place* that the words or results of *said* hold, or UNSET; never a query or the text as such."""
+    """Return a value for *place* that the words or results of *said* hold, or UNSET; never the text as such."""
     for rule, name in _LADDER:
         if (
             name in ("text", "result") and rule is not recognising.placed

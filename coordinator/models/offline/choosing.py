@@ -13,10 +13,11 @@ from coordinator.domain.briefs import Brief
 from coordinator.domain.model import ToolSpec
 from coordinator.domain.value import value
 from coordinator.models.offline import planning, words
-from coordinator.models.offline.arguments import Filled, Said, fill
+from coordinator.models.offline.arguments import Filled, fill
 from coordinator.models.offline.conversation import Conversation
 from coordinator.models.offline.evidence import FOUND_FROM, Finding, Part, Reading
 from coordinator.models.offline.orders import Order, orders
+from coordinator.models.offline.recognising import Said
 from coordinator.models.offline.schemas import Shape, shape
 from coordinator.models.offline.tooling import act_verbs, effect_of, reads_only, things
 from coordinator.models.offline.words import raw_stems, stem, stem_set
@@ -56,7 +57,7 @@ class _Candidate:
     relevance: float
     searches: bool
     filled: bool
-    """Whether the words of the user or a result fill a required argument, or a query; else it could be called at any time."""
+    """Whether words of the user or a result fill it; if not, it could be called at any time."""
     follows: bool
     """Whether an identifier from an earlier result fills it."""
     place: int
@@ -106,7 +107,7 @@ def _reads(specs: list[ToolSpec], reading: Reading, done: set[tuple[str, bytes]]
 
 
 def _tier(found: list[_Candidate]) -> list[_Candidate]:
-    """Return the best candidates: filled from the user's words or by a search; then searches; then what needs nothing."""
+    """Return the best candidates: filled from the user's words, or searches; else what needs nothing."""
     searching = [one for one in found if one.searches]
     strong = [one for one in found if one.filled and not one.searches and one.relevance >= WORTH_CALLING]
     close = [one for one in found if not one.filled and one.relevance >= CLOSELY_ABOUT] if not strong else []
@@ -169,7 +170,7 @@ def _overlap(spec: ToolSpec, question: str, rarity: Mapping[str, float]) -> floa
 
 
 def _queries(spec: ToolSpec, reading: Reading) -> list[str]:
-    """Return what to search for next: each part in its content words, then once more with synonyms where that was weak."""
+    """Return what to search for next: each part in its content words, then with synonyms where that was weak."""
     earlier = [use for use in reading.conversation.used if use.name == spec.name]
     if not earlier:
         return [query for finding in reading.findings if (query := _query(finding.part))]

@@ -1,4 +1,4 @@
-"""A model request as the engine reads it: the question, what was looked up, what came back, what could not be looked up."""
+"""A model request as the engine reads it: the question, what came back, and what could not be looked up."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -78,7 +78,7 @@ def _judges(option: Option) -> bool:
 
 
 def _by_band(scored: Sequence[Option], reading: Reading, *, whole: bool) -> Any:
-    """Pick from best to worst; without a middle, half an answer counts as none. *whole*: everything could be looked up."""
+    """Pick from best to worst; without a middle, half an answer is none. *whole*: all could be looked up."""
     if reading.band is Band.FOUND and whole:
         return scored[0].value
     if reading.band is Band.NOTHING:

@@ -1,7 +1,7 @@
 """The offline model: a deterministic text engine that finds and quotes, behind the same protocol as every provider.
 
-It sees what a provider would see and nothing else. It does not reason, compute or join facts: it calls the tools that the request
-speaks of, quotes the sentences that hold the request's rare words, and names the words that it did not find.
+It sees what a provider would see and nothing else. It does not reason, compute or join facts: it calls the tools that
+the request speaks of, quotes the sentences that hold the request's rare words, and names the words it did not find.
 """
 
 from collections import OrderedDict

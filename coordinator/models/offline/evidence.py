@@ -15,9 +15,10 @@ from coordinator.models.offline import words
 from coordinator.models.offline.conversation import Conversation
 from coordinator.models.offline.orders import orders
 from coordinator.models.offline.passages import Excerpt, Piece, pieces
-from coordinator.models.offline.words import Term, match, stem, stem_set, terms
+from coordinator.models.offline.words import Term, acts_alike, match, stem, stem_set, terms
 
 FOUND_FROM, POSSIBLY_FROM = 0.55, 0.35
+_BELOW_FOUND = 0.54
 NEAR_WORDS, SCATTERED = 30, 0.8
 """Words within which two pieces stand together, and what coverage within a longer piece is worth."""
 JUDGED = 3
@@ -40,7 +41,8 @@ _MEASURE = re.compile(r"\bhow (?:many|much|long|often|far|big|large|soon|fast)\b
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\b[a-z][a-z0-9+.-]*://\S+", re.I)
 _HOW_TO = re.compile(r"\bhow (?:do|can|could|should|would|to|is|are|does)\b|\bexample\b|\bcode\b", re.I)
 _POLITE = re.compile(
-    r"^\W*(?:(?:hi|hello|hey|dear|please|thanks|thank you|kindly)\b[\s,!.]*)*(?:(?:can|could|would|will) you (?:please )?|i (?:want|need|would like|'d like) (?:you )?to )?",
+    r"^\W*(?:(?:hi|hello|hey|dear|please|thanks|thank you|kindly)\b[\s,!.]*)*"
+    r"(?:(?:can|could|would|will) you (?:please )?|i (?:want|need|would like|'d like) (?:you )?to )?",
     re.I,
 )
 
@@ -85,7 +87,7 @@ class Reading:
 
     @property
     def band(self) -> Band:
-        """The band of the whole: found only when every part is and nobody reported a gap; nothing only when no part is."""
+        """The band of the whole: found when every part is and nobody reported a gap, nothing when no part is."""
         bands = [finding.band for finding in self.findings] or [Band.NOTHING]
         if max(bands) is Band.NOTHING:
             return Band.NOTHING
@@ -105,11 +107,7 @@ def parts(question: str) -> tuple[Part, ...]:
     what the sources say about that thing belongs to the answer.
     """
     sentences = [text.strip() for text in _SENTENCE.split(question) if text and text.strip()]
-    asked = [
-        text
-        for text in sentences
-        if text.endswith("?") or _INTERROGATIVE.match(text) or _instructs(text) or orders(text, stem_set(text))
-    ]
+    asked = [text for text in sentences if _asks(text)]
     told = [text for text in sentences if text not in asked]
     if not asked:
         return tuple(part for text in told if (part := _part(text)).terms)
@@ -122,7 +120,7 @@ def parts(question: str) -> tuple[Part, ...]:
 
 
 def _named(text: str) -> Part:
-    """Return the part for a statement that names a thing by its number: the number counts, the story around it little."""
+    """Return the part for a statement that names a thing by its number: the story around it counts little."""
     told = list(terms(text))
     numbers = [place for place, term in enumerate(told) if _has_digit(term.word)]
     near = {place for number in numbers for place in (number - 1, number)}
@@ -141,6 +139,13 @@ def _matters(term: Term) -> bool:
 def _lighter(term: Term) -> Term:
     factor = 0.1 if term.stems[-1] in words.MOMENTS else term.factor
     return Term(term.word, term.stems, factor)
+
+
+def _asks(text: str) -> bool:
+    """Say whether *text* wants something: an answer, a text about something, or an act."""
+    if text.endswith("?") or _INTERROGATIVE.match(text) or _instructs(text):
+        return True
+    return any(acts_alike(order.verb) for order in orders(text, stem_set(text)))
 
 
 def _instructs(text: str) -> bool:
@@ -223,15 +228,19 @@ class Library:
         return term.factor * log(1 + (count + 1) / (holding + 0.5))
 
     def _confidence(self, part: Part, weights: list[float]) -> float:
-        """Return the best coverage by words that stand together, in the first passages of a result."""
+        """Return the best coverage by words that stand together, in the first passages of a result.
+
+        It stays below *found* in a passage that lacks the rarest words of the part, however well it covers the others.
+        """
         best = 0.0
-        for shelf in self.shelves:
+        for shelf, held in zip(self.shelves, self.holds, strict=True):
+            most = 1.0 if all(match(term, held) for term in _rarest(part, weights)) else _BELOW_FOUND
             for piece, following in zip(shelf, [*shelf[1:], None][: len(shelf)], strict=True):
                 if piece.excerpt.rank >= JUDGED:
                     break
                 stems, share = _together(piece, following)
                 covered = 0.7 * _cover(part, weights, stems, 0.8) + 0.3 * _cover(part, weights, stems, 0.0)
-                best = max(best, share * covered)
+                best = max(best, min(most, share * covered))
         return best
 
     def _ranked(self, part: Part, weights: list[float]) -> list[tuple[float, Piece]]:
@@ -253,6 +262,13 @@ class Library:
         if part.quantity and any(map(str.isdigit, piece.quote)):
             score += 0.15
         return score + (0.1 if part.how_to and piece.code else 0.0)
+
+
+def _rarest(part: Part, weights: list[float]) -> list[Term]:
+    """Return the terms of full importance that the fewest passages hold."""
+    full = [(weight, term) for weight, term in zip(weights, part.terms, strict=True) if term.factor == 1.0]
+    top = max((weight for weight, _ in full), default=0.0)
+    return [term for weight, term in full if weight == top]
 
 
 def _together(piece: Piece, following: Piece | None) -> tuple[frozenset[str], float]:

@@ -168,8 +168,8 @@ def _steps(place: Shape, item: Shape, sheet: Sheet) -> Any:
 
 def _step(item: Shape, step: planning.Step, index: int, sheet: Sheet) -> dict[str, Any]:
     values = {
-        Role.ID: f"s{index + 1}", Role.MEMBER: step.member, Role.GOAL: step.goal, Role.STATEMENT: step.goal, Role.REQUEST: step.goal,
-        Role.NEEDS: [f"s{need + 1}" for need in step.needs], Role.TITLE: step.goal,
+        Role.ID: f"s{index + 1}", Role.MEMBER: step.member, Role.GOAL: step.goal, Role.STATEMENT: step.goal,
+        Role.REQUEST: step.goal,        Role.NEEDS: [f"s{need + 1}" for need in step.needs], Role.TITLE: step.goal,
     }  # fmt: skip
     found = {}
     for sub in item.properties:

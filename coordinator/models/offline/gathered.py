@@ -49,7 +49,7 @@ def interleaved(found: Any, *, deed: bool = False) -> list[Excerpt]:
 
 
 def _excerpts(found: Any) -> Iterator[Excerpt]:
-    """Yield every dict in *found* that has a text and a source; keys in sorted order, so that their order is nothing."""
+    """Yield every dict in *found* that has a text and a source; keys are sorted, so that their order is nothing."""
     if isinstance(found, list):
         for item in found:
             yield from _excerpts(item)
@@ -97,7 +97,7 @@ def _children(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _looks_like_source(strings: dict[str, str]) -> str | None:
-    """Return the key of a value that is one word beside a longer text: names may be anything, a locator has no spaces."""
+    """Return the key of a value that is one word beside a longer text: a locator has no spaces."""
     if not any(len(item.split()) >= 2 for item in strings.values()):
         return None
     return min(

@@ -1,7 +1,7 @@
 """Orders in the user's own words: which act was asked for, explicitly and without a negation.
 
-Nothing but the user's text is ever read here. In doubt there is no order: a question about an act, a condition, reported
-speech, quoted text and a taken-back order are none.
+Nothing but the user's text is ever read here. In doubt there is no order: a question about an act, a condition,
+reported speech, quoted text and a taken-back order are none.
 """
 
 import re
@@ -27,14 +27,16 @@ _TAKEN_BACK = re.compile(
     re.I,
 )
 _SHORT_NO = re.compile(r"^\W*(?:no|don['’]?t|do not)(?:\W+\w+){0,2}\W*$", re.I)
-_LEAD = r"(?:(?:please|kindly|just|also|then|and|so|now|ok|okay|hi|hello|hey|dear|team|all|there|thanks|immediately|but)\b[\s,:!]*)*"
+_LEADING = "please|kindly|just|also|then|and|so|now|ok|okay|hi|hello|hey|dear|team|all|there|thanks|immediately|but"
+_LEAD = rf"(?:(?:{_LEADING})\b[\s,:!]*)*"
 _POLITE_QUESTION = re.compile(
     rf"^\W*{_LEAD}(?:can|could|would|will) you\s+(?:please |kindly |just |go ahead and )*(?P<verb>\w+)\s*(?P<rest>.*)",
     re.I | re.S,
 )
 _IMPERATIVE = re.compile(rf"^\W*{_LEAD}(?P<verb>\w+)\s*(?P<rest>.*)", re.I | re.S)
 _WISH = re.compile(
-    r"\b(?:(?:i|we)(?: would|['’]d)? (?:really |now |also )*(?:want|need|like|ask|wish)(?: you| for you)? to|please|kindly|go ahead and)"
+    r"\b(?:(?:i|we)(?: would|['’]d)? (?:really |now |also )*(?:want|need|like|ask|wish)(?: you| for you)? to"
+    r"|please|kindly|go ahead and)"
     r"\s+(?:please |kindly |just )*(?P<verb>\w+)\s*(?P<rest>.*)",
     re.I | re.S,
 )
@@ -51,10 +53,13 @@ _OBJECT = re.compile(
 _NAMED = re.compile(r"^\W*(?:\S*\d\S*|\S+@\S+|[A-Z]\w+|\S+/\S+|\S+\.\w+)")
 # Verbs that are as often nouns: "Order 1042 is late" orders nothing.
 _NOUNISH = frozenset(
-    stem(word) for word in
-    "order message text email mail file book charge bill post report issue request share start stop reset return transfer refund "
-    "update change set mark purchase schedule reserve upload launch trigger block ban drop deposit release run move close open".split()
-)  # fmt: skip
+    stem(word)
+    for word in """
+    order message text email mail file book charge bill post report issue request share start stop reset return transfer
+    refund update change set mark purchase schedule reserve upload launch trigger block ban drop deposit release run
+    move close open
+    """.split()
+)
 
 
 @value
@@ -66,7 +71,7 @@ class Order:
 
 
 def orders(text: str, things: frozenset[str]) -> tuple[Order, ...]:
-    """Return every act that *text* orders, in order; *things* are stems that may follow an ordered verb as its object."""
+    """Return every act that *text* orders, in order; *things* are stems that an ordered verb may have as object."""
     sentences = [
         match.group().strip() for match in _SENTENCE.finditer(_QUOTED.sub(" “” ", text)) if match.group().strip()
     ]

@@ -114,7 +114,7 @@ def _ordered(member: Member, request: str) -> bool:
 
 
 def members_of(texts: Sequence[str]) -> tuple[Member, ...]:
-    """Return the members that *texts* list as lines of a name and what it is for, such as `- analyst: gathers evidence`."""
+    """Return the members that *texts* list, a line for each, such as `- analyst: gathers evidence`."""
     found = [
         match.groups()
         for text in texts

@@ -151,7 +151,8 @@ def _gap(finding: Finding, several: bool, *, looked: bool) -> str:
         return f"Not found in the sources: {', '.join(finding.missing)}{about}."
     if finding.band is Band.POSSIBLY:
         return f"Only possibly answered: the words asked for do not stand together in the sources{about}."
-    return f"Not found in the sources: {', '.join(term.word for term in finding.part.terms)}, together in one place{about}."
+    asked_for = ", ".join(term.word for term in finding.part.terms)
+    return f"Not found in the sources: {asked_for}, together in one place{about}."
 
 
 def prose(reading: Reading, quotes: Sequence[Quote], missing: Sequence[str]) -> str:

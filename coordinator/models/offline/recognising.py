@@ -42,14 +42,17 @@ _PROSE_WORDS = frozenset(
     stem(word)
     for word in "title body reason description message subject text note comment summary content request".split()
 )
-_PLACES = ((re.compile(r"origin|source|from|depart|start"), "from"), (re.compile(r"destin|target|arriv|\bto\b|recipient"), "to"),
-           (re.compile(r"city|place|location|region|country|town"), "in|at|near|for|of"))  # fmt: skip
+_PLACES = (
+    (re.compile(r"origin|source|from|depart|start"), "from"),
+    (re.compile(r"destin|target|arriv|\bto\b|recipient"), "to"),
+    (re.compile(r"city|place|location|region|country|town"), "in|at|near|for|of"),
+)
 _CAPITALS = r"[A-Z][\w-]+(?: [A-Z][\w-]+)*"
 
 
 @value
 class Said:
-    """What arguments may be taken from: the user's words, nearest first, the query to search with, and the conversation."""
+    """What arguments may be taken from: the user's words, nearest first, a query, and the conversation."""
 
     texts: tuple[str, ...]
     query: str

@@ -29,41 +29,60 @@ class Role(StrEnum):
     NONE = ""
 
 
-# Words that speak for a role, and how loudly; a word counts less the later it stands.
-_SPEAKS: dict[Role, dict[str, float]] = {
-    Role.QUOTE: {"quote": 3, "quoted": 3, "quotation": 3, "verbatim": 4, "literal": 3, "exact": 2, "excerpt": 3},
+# Words that speak for a role, by how loudly they do; a word counts less the later it stands.
+_SPEAKS: dict[Role, dict[float, str]] = {
+    Role.QUOTE: {4: "verbatim", 3: "quote quoted quotation literal excerpt", 2: "exact"},
     Role.STATEMENT: {
-        "statement": 3, "claim": 3, "says": 2, "say": 2, "plain": 2, "fact": 2.5, "sentence": 2, "finding": 3, "learned": 2,
-        "bullet": 3, "point": 2, "established": 2, "assertion": 3,
+        3: "statement claim finding bullet assertion",
+        2.5: "fact",
+        2: "says say plain sentence learned point established",
     },
-    Role.SOURCE: {"source": 3, "cited": 2, "document": 2, "file": 2, "path": 2, "url": 2, "locator": 3, "origin": 2, "where": 2, "reference": 2,
-                  "citation": 2.5},
-    Role.LINE: {"line": 3, "page": 3, "row": 1},
-    Role.ANSWER: {"reply": 3, "answer": 3, "text": 2, "draft": 2, "summary": 3, "response": 3, "letter": 3, "message": 2, "body": 2, "prose": 2,
-                  "summarise": 3, "summarize": 3},
-    Role.REASON: {"reason": 3, "why": 3.5, "because": 3, "justification": 3, "rationale": 3, "explanation": 3, "explain": 2, "objection": 3, "wrong": 2.5, "fault": 2},
-    Role.GAP: {"gap": 3, "missing": 3, "open": 2, "unanswered": 3, "lacking": 3, "lack": 2, "unknown": 2, "not": 1.5, "unresolved": 3, "nothing": 1},
-    Role.CONFIDENCE: {"confidence": 3, "sure": 2.5, "certain": 2.5, "certainty": 3, "well": 2, "likelihood": 2},
-    Role.MEMBER: {"member": 3, "who": 2.5, "colleague": 3, "agent": 2.5, "assignee": 3, "responsible": 2, "teammate": 3, "whom": 2.5},
-    Role.GOAL: {"goal": 3, "brief": 3, "task": 2, "instruction": 3, "assignment": 3, "objective": 3, "do": 1.5},
-    Role.NEEDS: {"needs": 3, "need": 3, "depends": 3, "dependency": 3, "dependencies": 3, "prerequisite": 3, "after": 2, "requires": 2, "ids": 1.5},
-    Role.ID: {"id": 3, "identifier": 3, "key": 2, "unique": 2},
-    Role.TITLE: {"title": 3, "subject": 3, "headline": 3, "heading": 3},
-    Role.REQUEST: {"request": 2.5, "question": 2.5, "asked": 2},
-    Role.TOPIC: {"category": 3, "topic": 3, "kind": 3, "department": 3, "type": 2, "area": 2, "label": 2, "concerns": 2, "class": 2, "about": 1.5},
-    Role.RISK: {"risk": 3, "severity": 3, "danger": 3, "urgency": 3, "urgent": 3, "priority": 3},
-}  # fmt: skip
-_STEMS = {role: {stem(word): loud for word, loud in spoken.items()} for role, spoken in _SPEAKS.items()}
+    Role.SOURCE: {3: "source locator", 2.5: "citation", 2: "cited document file path url origin where reference"},
+    Role.LINE: {3: "line page", 1: "row"},
+    Role.ANSWER: {3: "reply answer summary response letter summarise summarize", 2: "text draft message body prose"},
+    Role.REASON: {
+        3.5: "why",
+        3: "reason because justification rationale explanation objection",
+        2.5: "wrong",
+        2: "explain fault",
+    },
+    Role.GAP: {3: "gap missing unanswered lacking unresolved", 2: "open lack unknown", 1.5: "not", 1: "nothing"},
+    Role.CONFIDENCE: {3: "confidence certainty", 2.5: "sure certain", 2: "well likelihood"},
+    Role.MEMBER: {3: "member colleague assignee teammate", 2.5: "who agent whom", 2: "responsible"},
+    Role.GOAL: {3: "goal brief instruction assignment objective", 2: "task", 1.5: "do"},
+    Role.NEEDS: {3: "needs need depends dependency dependencies prerequisite", 2: "after requires", 1.5: "ids"},
+    Role.ID: {3: "id identifier", 2: "key unique"},
+    Role.TITLE: {3: "title subject headline heading"},
+    Role.REQUEST: {2.5: "request question", 2: "asked"},
+    Role.TOPIC: {3: "category topic kind department", 2: "type area label concerns class", 1.5: "about"},
+    Role.RISK: {3: "risk severity danger urgency urgent priority"},
+}
+_STEMS = {
+    role: {stem(word): loud for loud, spoken in table.items() for word in spoken.split()}
+    for role, table in _SPEAKS.items()
+}
 # Which roles a value of each kind can play.
 _POSSIBLE: dict[str, tuple[Role, ...]] = {
-    "string": (Role.QUOTE, Role.STATEMENT, Role.SOURCE, Role.ANSWER, Role.REASON, Role.GAP, Role.GOAL, Role.ID, Role.MEMBER, Role.TITLE, Role.REQUEST),
+    "string": (
+        Role.QUOTE,
+        Role.STATEMENT,
+        Role.SOURCE,
+        Role.ANSWER,
+        Role.REASON,
+        Role.GAP,
+        Role.GOAL,
+        Role.ID,
+        Role.MEMBER,
+        Role.TITLE,
+        Role.REQUEST,
+    ),
     "integer": (Role.LINE, Role.CONFIDENCE),
     "number": (Role.CONFIDENCE,),
     "choice": (Role.CONFIDENCE, Role.MEMBER, Role.TOPIC, Role.RISK),
     "array": (Role.QUOTE, Role.STATEMENT, Role.SOURCE, Role.REASON, Role.GAP, Role.NEEDS, Role.ANSWER),
-}  # fmt: skip
+}
 _LOUD_ENOUGH = 1.5
-# Turns of phrase that decide, however loudly the rest speaks: "What the sources do not answer" is about what is missing.
+# Turns of phrase that decide: "What the sources do not answer" is about what is missing, not about sources.
 _DECISIVE: tuple[tuple[Role, float, re.Pattern[str]], ...] = (
     (Role.REASON, 8.0, re.compile(r"^\W*(?:the )?(?:why|reasons?)\b", re.I)),
     (Role.QUOTE, 7.0, re.compile(r"\bverbatim\b|\bword for word\b|\bexact words\b", re.I)),
@@ -71,7 +90,8 @@ _DECISIVE: tuple[tuple[Role, float, re.Pattern[str]], ...] = (
         Role.GAP,
         6.0,
         re.compile(
-            r"\b(?:not|cannot|nothing|never|nowhere|missing|lacking)\b|n['’]t\b|\b(?:left|leaves?|remains?|still|stays?) open\b"
+            r"\b(?:not|cannot|nothing|never|nowhere|missing|lacking)\b|n['’]t\b"
+            r"|\b(?:left|leaves?|remains?|still|stays?) open\b"
             r"|\bun(?:answered|supported|resolved|covered|known|clear|met)\b",
             re.I,
         ),

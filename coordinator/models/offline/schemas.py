@@ -157,7 +157,7 @@ def _fits_string(found: Any, place: Shape) -> bool:
         return False
     if "pattern" in schema and not _search(schema["pattern"], found):
         return False
-    return _FORMATS.get(schema.get("format", ""), _any_text)(found)
+    return bool(_FORMATS.get(schema.get("format", ""), _any_text)(found))
 
 
 def _search(pattern: str, text: str) -> bool:

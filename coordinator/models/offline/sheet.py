@@ -5,9 +5,10 @@ from typing import Any
 
 from coordinator.domain.value import value
 from coordinator.models.offline import planning, quoting, words
-from coordinator.models.offline.arguments import Said, scalar
+from coordinator.models.offline.arguments import scalar
 from coordinator.models.offline.evidence import Reading
 from coordinator.models.offline.quoting import Quote
+from coordinator.models.offline.recognising import Said
 from coordinator.models.offline.roles import Role
 from coordinator.models.offline.schemas import UNSET, Shape, fits
 from coordinator.models.offline.words import stem

@@ -34,7 +34,7 @@ def first_sentence(spec: ToolSpec) -> str:
 
 
 def act_verbs(spec: ToolSpec) -> frozenset[str]:
-    """Return the verbs, as stems, that order *spec*: the act in its description, else in its name, else its first words."""
+    """Return the stems of the verbs that order *spec*: the act in its description, else in its name."""
     described, named = raw_stems(first_sentence(spec)), raw_stems(spec.name)
     for stems in (described[:3], named):
         for one in stems:

@@ -67,12 +67,16 @@ def terms(text: str) -> Iterator[Term]:
     taken = [(match.span(), match.group()) for match in _DECIMAL.finditer(text)]
     for match in _WORD.finditer(text):
         if decimal := next((word for (start, end), word in taken if start <= match.start() < end), None):
-            word, stems = decimal, (decimal,)
+            word, stems = decimal, _single(decimal)
         else:
             word, stems = match.group(), _parts(match.group())
         if stems and stems[-1] not in seen and not (len(word) == 1 and word.isalpha()):
             seen.add(stems[-1])
             yield Term(word, stems, _factor(stems))
+
+
+def _single(word: str) -> tuple[str, ...]:
+    return (word,)
 
 
 def _factor(stems: tuple[str, ...]) -> float:
@@ -111,7 +115,8 @@ def acts_alike(one: str) -> frozenset[str]:
 def polarity(text: str) -> float:
     """Return where *text* stands between bad (below 0) and good (above 0).
 
-    A negation turns the next words around, and is bad when there is nothing to turn; words of the middle draw towards it.
+    A negation turns the next words around, and is bad when there is nothing to turn; middling words draw to the
+    middle.
     """
     total, reach = 0.0, 0
     for token in re.findall(r"[\w'’]+|[,;:.()]", text.lower()):

@@ -1,4 +1,4 @@
-"""A tiny world for the offline model: documents with a word search, a few systems, and the loop that an engine would play."""
+"""A tiny world for the offline model: documents with a word search, and the loop that an engine would play."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -96,9 +96,8 @@ class World:
         def find(**arguments: str) -> list[dict[str, Any]]:
             asked = words(" ".join(arguments.values()))
             ranked = sorted(documents, key=lambda name: (-len(asked & words(documents[name])), name))
-            return [
-                {"text": documents[name], "source": name, "line": 1} for name in ranked if asked & words(documents[name])
-            ]  # fmt: skip
+            kept = [name for name in ranked if asked & words(documents[name])]
+            return [{"text": documents[name], "source": name, "line": 1} for name in kept]
 
         return find
 

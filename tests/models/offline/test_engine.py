@@ -56,7 +56,7 @@ async def test_the_cache_drops_the_least_recently_used_reply(world):
     for index in (0, 1, 0, 2):
         await model("small", requests[index])
     assert model.snapshot() == {"cached": 2, "cache_size": 2}
-    kept = {key for key in model._replies}
+    kept = set(model._replies)
     assert kept == {f"small {requests[0].digest}", f"small {requests[2].digest}"}
 
 
@@ -68,9 +68,8 @@ def test_usage_is_bytes_over_four_rounded_up(world):
 
 
 def test_tool_calls_have_ids_that_are_unique_in_the_conversation(world, handbook):
-    played = world.ask(
-        "How do I terminate the subscription and the membership?", None, [world.search_spec()], {"search_documents": lambda query: []}
-    )  # fmt: skip
+    tools = {"search_documents": lambda query: []}
+    played = world.ask("How do I terminate the subscription and the membership?", None, [world.search_spec()], tools)
     ids = [part.id for m in played.request.messages for part in m.parts if isinstance(part, ToolResult)]
     assert len(ids) == len(set(ids)) == len(played.calls) > 1
 

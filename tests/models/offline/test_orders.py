@@ -46,6 +46,8 @@ def test_an_explicit_order_is_carried_out_once(world, text):
         "Never cancel order 42 and refund nothing.",
         "Tell me about order 42 without cancelling it.",
         "If it has not shipped, cancel order 42.",
+        "Once it has shipped, please cancel order 42.",
+        "When it is late, I want to cancel order 42.",
         'She wrote "cancel order 42" on the form.',
         "My husband told me to cancel order 42.",
         "Cancel order 42. No, never mind.",
@@ -90,16 +92,30 @@ def test_the_effect_wins_over_the_name(world):
 
 VERBS = ["cancel", "delete", "refund", "send", "update", "create", "close", "grant", "pay", "reset", "publish", "book"]
 THINGS = ["order", "file", "account", "ticket", "invoice", "report"]
-ASKED = ["Where is {thing} 42?", "How do I {verb} {thing} 42?", "Do not {verb} {thing} 42.", "Was {thing} 42 {verb}ed?",
-         "Tell me about {thing} 42, but never {verb} it.", "Can I {verb} {thing} 42?", "Please look at {thing} 42; don't {verb} it."]  # fmt: skip
+ASKED = [
+    "Where is {thing} 42?",
+    "How do I {verb} {thing} 42?",
+    "Do not {verb} {thing} 42.",
+    "Was {thing} 42 {verb}ed?",
+    "Tell me about {thing} 42, but never {verb} it.",
+    "Can I {verb} {thing} 42?",
+    "Please look at {thing} 42; don't {verb} it.",
+]
 EFFECTS = [effect for effect in Effect if effect is not Effect.READ]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    tools=st.lists(st.tuples(st.sampled_from(VERBS), st.sampled_from(THINGS), st.sampled_from([*EFFECTS, None])), min_size=1, max_size=6, unique_by=lambda t: t[:2]),
-    asked=st.sampled_from(ASKED), verb=st.sampled_from(VERBS), thing=st.sampled_from(THINGS),
-)  # fmt: skip
+    tools=st.lists(
+        st.tuples(st.sampled_from(VERBS), st.sampled_from(THINGS), st.sampled_from([*EFFECTS, None])),
+        min_size=1,
+        max_size=6,
+        unique_by=lambda t: t[:2],
+    ),
+    asked=st.sampled_from(ASKED),
+    verb=st.sampled_from(VERBS),
+    thing=st.sampled_from(THINGS),
+)
 def test_no_toolbox_acts_on_a_question_or_a_negated_order(world, tools, asked, verb, thing):
     specs = [world.spec(f"{v}_{t}", f"{v.capitalize()} one {t}.", effect, number=ORDER_ID) for v, t, effect in tools]
     assert world.ask(asked.format(verb=verb, thing=thing), None, specs, {}).calls == []

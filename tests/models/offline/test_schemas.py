@@ -59,10 +59,12 @@ def test_two_numbers_for_one_field_are_no_answer(world):
         "The notice period is 16 weeks for managers.",
         "The notice period is 16 weeks for managers, 4 weeks for others.",
     )
-    fields = [
-        world.ask("How long is the notice period for managers?", spec, [world.search_spec()], {"search_documents": world.search({"n": text})}).output
-        for text in (single, double)
-    ]  # fmt: skip
+    fields = []
+    for text in (single, double):
+        tools = {"search_documents": world.search({"n": text})}
+        fields.append(
+            world.ask("How long is the notice period for managers?", spec, [world.search_spec()], tools).output
+        )
     assert fields == [{"weeks": 16}, {"weeks": None}]
 
 

@@ -1,4 +1,4 @@
-"""The offline model plays every role of a team from descriptions alone: it triages, plans, writes, judges and decides."""
+"""The offline model plays every role of a team from descriptions alone: triage, plan, draft, verdict, decision."""
 
 import re
 from typing import Any
@@ -55,8 +55,8 @@ def team(*members: tuple[str, str]) -> OutputSpec:
         },
         "required": ["id", "member", "goal"],
     }
-    schema = {"$defs": {"Step": step}, "type": "object", "required": ["steps"],
-              "properties": {"steps": {"type": "array", "items": {"$ref": "#/$defs/Step"}, "description": "The steps of the plan."}}}  # fmt: skip
+    steps = {"type": "array", "items": {"$ref": "#/$defs/Step"}, "description": "The steps of the plan."}
+    schema = {"$defs": {"Step": step}, "type": "object", "properties": {"steps": steps}, "required": ["steps"]}
     return OutputSpec.of("Plan", schema)
 
 
@@ -237,9 +237,10 @@ def test_a_renamed_act_is_still_ordered_by_what_its_description_says(world):
 
 
 def test_prose_for_people_has_no_markup(world):
-    documents = {
-        "a.md": "# Pumps\n\n- The **pump** `P4` runs at [90 bar](http://x.y/z).\n- See :doc:`manual` for *details* of the pump."
-    }
+    text = (
+        "# Pumps\n\n- The **pump** `P4` runs at [90 bar](http://x.y/z).\n- See :doc:`manual` for *details* of the pump."
+    )
+    documents = {"a.md": text}
     text = world.read("At what pressure does pump P4 run?", documents, None).reply.text
     assert "The pump P4 runs at 90 bar." in text
     assert not re.search(r"[*`#]|\]\(|:doc:", text)
@@ -255,3 +256,30 @@ def test_the_correcting_message_of_an_engine_is_not_the_question(world, handbook
     messages = (*played.request.messages, Message("assistant", (Text("{}"),)), Message("user", (Text(error),)))
     again = answer(ModelRequest(messages, played.request.tools, played.request.output, max_output_tokens=4000))
     assert again.text == played.reply.text
+
+
+def test_of_two_parallel_branches_only_the_one_that_holds_the_order_acts(world):
+    from coordinator.domain.effects import Effect
+
+    request = "Please cancel order 42. How long does a parcel take?"
+    members = ("scout", "Searches and acts on orders."), ("scribe", "Writes the reply.")
+    goals = [s["goal"] for s in world.ask(request, team(*members)).output["steps"] if s["member"] == "scout"]
+    assert len(goals) == 2
+    spec = world.spec(
+        "cancel_order", "Cancel one order.", Effect.WRITE, order_id={"type": "string", "pattern": r"^\d+$"}
+    )
+    tools = {"cancel_order": lambda order_id: {"text": f"Order {order_id} has been cancelled.", "source": "orders/42"}}
+    calls = [world.ask(world.brief(request, goal=goal), None, [spec], tools).calls for goal in goals]
+    assert calls == [[("cancel_order", {"order_id": "42"})], []]
+
+
+def test_a_story_that_names_a_thing_by_its_number_is_looked_up_beside_the_question(world):
+    spec = world.spec("get_parcel", "Get one parcel.", number={"type": "string", "pattern": r"^\d{4}$"})
+    tools = {
+        "get_parcel": lambda number: {"text": f"Parcel {number} waits in Lyon.", "source": f"parcels/{number}"},
+        "search_documents": world.search({"insurance.md": "Every parcel is insured up to 500 euros."}),
+    }
+    request = "Hi, my parcel 7001 should have come on Friday. Up to how much is a parcel insured?"
+    output = world.ask(request, world.Findings, [spec, world.search_spec()], tools).output
+    assert {fact["source"] for fact in output["facts"]} == {"parcels/7001", "insurance.md"}
+    assert (output["confidence"], output["gaps"]) == ("found", [])

@@ -1,4 +1,4 @@
-"""The offline model chooses tools it has never seen, fills what the words hold, and stops when nothing new can be learned."""
+"""The offline model chooses tools it has never seen, fills what the words hold, and knows when to stop."""
 
 import pytest
 
@@ -74,11 +74,12 @@ def test_reads_of_one_turn_go_together_and_an_identifier_from_a_result_leads_on(
         world.spec("get_sensor", "Get the last values of a sensor of a machine.", sensor_id=TEXT),
         world.search_spec("search_manuals"),
     ]
+    still = {"text": "Machine M7 stands still.", "source": "machines/M7", "sensor_id": "S-5"}
     tools = {
-        "get_machine": lambda machine_id: {"text": f"Machine {machine_id} stands still.", "source": f"machines/{machine_id}", "sensor_id": "S-5"},
-        "get_sensor": lambda sensor_id: {"text": f"Sensor {sensor_id}: machine M7 runs at 91 degrees.", "source": f"sensors/{sensor_id}"},
+        "get_machine": lambda machine_id: still,
+        "get_sensor": lambda sensor_id: {"text": f"Sensor {sensor_id}: machine M7 is hot.", "source": "sensors"},
         "search_manuals": world.search({"manual": "A machine stands still when its pump is hot."}),
-    }  # fmt: skip
+    }
     played = world.ask("Why does machine M7 stand still?", world.Findings, specs, tools)
     assert [name for name, _ in played.calls] == ["get_machine", "search_manuals", "get_sensor"]
     assert played.calls[0][1] == {"machine_id": "M7"}

@@ -1,0 +1,103 @@
+"""A run that was started and is watched from outside: its events, its result, its end."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+
+from coordinator.domain.events import Event, Kind
+from coordinator.domain.result import RunResult
+
+KEPT_EVENTS = 1_000
+
+
+class EventFeed:
+    """The observer of one run: keeps its newest events, for readers that come late or read slowly.
+
+    Args:
+        most: events that are kept; who falls further behind is dropped.
+    """
+
+    __slots__ = ("_ended", "_events", "_readers")
+
+    def __init__(self, most: int = KEPT_EVENTS) -> None:
+        self._events: deque[Event] = deque(maxlen=most)
+        self._readers: set[asyncio.Future[None]] = set()
+        self._ended = False
+
+    def __call__(self, event: Event) -> None:
+        """Keep *event* and wake the readers."""
+        self._events.append(event)
+        self._wake()
+
+    def end(self) -> None:
+        """Say that no event will come any more."""
+        self._ended = True
+        self._wake()
+
+    async def read(self, after: int = 0) -> AsyncIterator[Event]:
+        """Yield every event whose number is above *after*, until the run has ended.
+
+        A reader that falls so far behind that events it should see are gone gets a last event of the kind
+        `events.dropped`, whose data counts what it missed.
+        """
+        while True:
+            for event in [event for event in self._events if event.seq > after]:
+                if event.seq > after + 1:
+                    missed = {"missed": event.seq - after - 1}
+                    yield Event(event.run, after, event.at, Kind.EVENTS_DROPPED, event.tenant, "", "run", missed)
+                    return
+                after = event.seq
+                yield event
+            if self._ended and not (self._events and self._events[-1].seq > after):
+                return
+            await self._news(after)
+
+    async def _news(self, after: int) -> None:
+        if self._ended or (self._events and self._events[-1].seq > after):
+            return
+        news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._readers.add(news)
+        try:
+            await news
+        finally:
+            self._readers.discard(news)
+
+    def _wake(self) -> None:
+        for reader in self._readers:
+            if not reader.done():
+                reader.set_result(None)
+
+
+class RunHandle:
+    """A started run. It belongs to the Coordinator and goes on when nobody watches.
+
+    Args:
+        run_id: its name.
+        task: the task that runs it.
+        feed: its events.
+    """
+
+    __slots__ = ("_feed", "_task", "run_id")
+
+    def __init__(self, run_id: str, task: asyncio.Task[RunResult], feed: EventFeed) -> None:
+        self.run_id = run_id
+        self._task = task
+        self._feed = feed
+
+    @property
+    def done(self) -> bool:
+        """Whether the run has ended."""
+        return self._task.done()
+
+    def events(self, after: int = 0) -> AsyncIterator[Event]:
+        """Yield the run's events whose number is above *after*, live, until it ends; a slow reader is dropped."""
+        return self._feed.read(after)
+
+    async def result(self) -> RunResult:
+        """Await the result; cancelling the wait does not cancel the run."""
+        return await asyncio.shield(self._task)
+
+    async def cancel(self) -> RunResult:
+        """Cancel the run and await its result, whose status is `cancelled` unless it had ended before."""
+        self._task.cancel()
+        return await self.result()
