@@ -35,7 +35,7 @@ ToolLayers = Sequence[Layer[ToolCall, ToolReply]]
 
 @value
 class Holders:
-    """The shared state and the numbers that the layers are built from; made in `app.py`."""
+    """The shared state and the numbers that the layers are built from; made in `app/holders.py`."""
 
     admission: Admission
     ledger: ports.Ledger

@@ -1,6 +1,6 @@
 """What the house needs from outside itself or keeps between calls, as protocols: clock, threads, and the holders.
 
-Holders keep the mutable state that runs share. They are built in `app.py`, each tells its state with `snapshot()`, and
+Holders keep the mutable state that runs share. They are built in `app/holders.py`, each tells its state with `snapshot()`, and
 policies know them only by these protocols.
 """
 

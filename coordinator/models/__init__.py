@@ -1,1 +1,1 @@
-"""Providers behind one protocol; each is imported on first use, from the table in `app.py`."""
+"""Providers behind one protocol; each is imported on first use, from the table in `app/providers.py`."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import snowballstemmer
 
@@ -99,17 +99,17 @@ def _credit(piece: str, stems: frozenset[str], near: float) -> float:
 
 def synonyms(one: str) -> frozenset[str]:
     """Return the stems that mean nearly the same as the stem *one*, without itself."""
-    return _SYNONYMS.get(one, _NONE)
+    return _synonyms().get(one, _NONE)
 
 
 def synonym_words(one: str) -> tuple[str, ...]:
     """Return whole words that mean nearly the same as the stem *one*, in a fixed order."""
-    return _SYNONYM_WORDS.get(one, ())
+    return _synonym_words().get(one, ())
 
 
 def acts_alike(one: str) -> frozenset[str]:
     """Return every acting verb, as a stem, that orders what the stem *one* does; empty when *one* is no such verb."""
-    return _ACTS.get(one, _NONE)
+    return _acts().get(one, _NONE)
 
 
 def polarity(text: str) -> float:
@@ -160,6 +160,22 @@ def _whole_words(table: str) -> dict[str, tuple[str, ...]]:
     return {one: tuple(dict.fromkeys(others)) for one, others in found.items()}
 
 
+# Stemming the larger tables costs milliseconds: they are made when first asked for, not on import.
+@cache
+def _synonyms() -> dict[str, frozenset[str]]:
+    return {one: group - {one} for one, group in _groups(lexicon.SYNONYMS).items()}
+
+
+@cache
+def _synonym_words() -> dict[str, tuple[str, ...]]:
+    return _whole_words(lexicon.SYNONYMS)
+
+
+@cache
+def _acts() -> dict[str, frozenset[str]]:
+    return _groups(lexicon.ACTS)
+
+
 def _signs(*groups: tuple[Iterable[str], float]) -> dict[str, float]:
     return {one: sign for stems, sign in groups for one in stems}
 
@@ -167,9 +183,6 @@ def _signs(*groups: tuple[Iterable[str], float]) -> dict[str, float]:
 _NONE: frozenset[str] = frozenset()
 _STOP = frozenset(lexicon.STOP.split())
 _NEGATIONS = frozenset(lexicon.NEGATIONS.split())
-_SYNONYMS = {one: group - {one} for one, group in _groups(lexicon.SYNONYMS).items()}
-_SYNONYM_WORDS = _whole_words(lexicon.SYNONYMS)
-_ACTS = _groups(lexicon.ACTS)
 _MIDDLE = _stemmed(lexicon.MIDDLE)
 _POLARITY = _signs(
     (_stemmed(lexicon.POSITIVE), 1.0),

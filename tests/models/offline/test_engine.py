@@ -112,3 +112,17 @@ def test_any_tool_result_is_survived(world, result):
     done = ToolResult(use.id, use.name, result, Origin("tool", use.name))
     messages = (*first.messages, Message("assistant", (use,)), Message("tool", (done,)))
     assert answer(ModelRequest(messages, first.tools, first.output)).stop in (StopReason.END, StopReason.TOOL_USE)
+
+
+def test_the_order_of_keys_around_nested_passages_changes_no_byte(world):
+    spec = world.spec("get_pump", "Get one pump.", pump={"type": "string", "pattern": r"^P\d$"})
+    near = {"text": "Pump P4 leaks at the seal.", "source": "log/1"}
+    far = {"text": "Pump P4 leaks at the valve.", "source": "log/2"}
+    texts = []
+    for result in ({"first": [near], "second": [far]}, {"second": [far], "first": [near]}):
+        texts.append(
+            world.ask(
+                "Where does pump P4 leak?", world.Draft, [spec], {"get_pump": lambda pump, r=result: r}
+            ).reply.text
+        )
+    assert texts[0] == texts[1]

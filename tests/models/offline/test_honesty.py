@@ -52,8 +52,8 @@ def test_a_rare_word_that_no_source_holds_is_never_found(world):
 
 def test_a_rare_word_in_another_passage_does_not_make_an_answer(world):
     documents = {
-        "send.md": "Log entries are sent to a file, and log entries are sent to a socket.",
-        "read.md": "Log entries are sent on when the buffer is full.",
+        "send.md": "Loggers send log entries to a file, and they send log entries to a socket.",
+        "read.md": "Loggers send log entries on when the buffer is full.",
         "names.md": "The project is named after a novel by Kafka.",
     }
     found = world.read("How do I send log entries to Kafka?", documents).output

@@ -1,0 +1,6 @@
+"""The app: builds the holders, composes the pipelines, opens resources, starts and ends runs."""
+
+from coordinator.app.coordinator import Coordinator
+from coordinator.app.ports import Ports
+
+__all__ = ["Coordinator", "Ports"]

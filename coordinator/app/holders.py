@@ -1,0 +1,86 @@
+"""The shared state of one Coordinator, built from its settings: the only place that builds mutable holders."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from coordinator.app.ports import Ports
+from coordinator.app.providers import Adapters
+from coordinator.domain.limits import BreakerLimits, GateLimits, RetryLimits
+from coordinator.domain.model import Target
+from coordinator.domain.money import Price, micros
+from coordinator.domain.team import Team
+from coordinator.domain.timer import Alarms
+from coordinator.pipelines import Holders
+from coordinator.policies.accounts import Accounts, Ceilings
+from coordinator.policies.admission import Admission
+from coordinator.policies.budget import ModelPrices
+from coordinator.settings import Settings
+from coordinator.simulation.faults import FaultRule, Faults
+from coordinator.stores.memory.breaker import Breakers
+from coordinator.stores.memory.estimates import Estimates
+from coordinator.stores.memory.gate import Gates
+from coordinator.stores.memory.ledger import Ledger
+from coordinator.stores.memory.retries import RetryBudget
+
+
+def build(team: Team, settings: Settings, ports: Ports, adapters: Adapters, faults: Sequence[FaultRule]) -> Holders:
+    """Build every holder that *settings* call for.
+
+    Raises:
+        Invalid: the settings or the team name a provider that does not exist.
+    """
+    routes = _routes(team, settings, adapters)
+    targets = sorted({str(target) for options in routes.values() for target in options})
+    ceilings = Ceilings(_micros(settings.tenant_day_usd), _micros(settings.global_day_usd))
+    return Holders(
+        admission=Admission(settings.admission.runs, settings.admission.waiting),
+        ledger=Ledger(),
+        accounts=Accounts(ceilings, ports.stamp),
+        gates=Gates(named=_gate_limits(team, settings, targets)),
+        estimates=Estimates(),
+        breakers=Breakers(BreakerLimits(settings.breaker.failures, settings.breaker.cooldown_s)),
+        retries=RetryBudget(),
+        chance=ports.chance,
+        retry=RetryLimits(settings.retry.attempts, settings.retry.base_s, settings.retry.cap_s),
+        routes=routes,
+        prices=ModelPrices(_prices(settings, targets)),
+        alarms=Alarms(),
+        faults=(Faults(faults),) if faults else (),
+    )
+
+
+def _routes(team: Team, settings: Settings, adapters: Adapters) -> dict[str, tuple[Target, ...]]:
+    routes = {}
+    for name, models in settings.models.items():
+        options = [models] if isinstance(models, str) else models
+        routes[name] = tuple(adapters.target(model) for model in options)
+    for member in team.agents.values():
+        if member.model not in routes:
+            routes[member.model] = (adapters.target(member.model),)
+    return routes
+
+
+def _gate_limits(team: Team, settings: Settings, targets: list[str]) -> dict[str, GateLimits]:
+    tiers = [f"{tool.name}#{tier}" for tool in team.tools.values() for tier in range(len(tool.tiers))]
+    limits = {}
+    for name in [*targets, *tiers]:
+        rate = _nearest(settings.rates, name)
+        if rate is not None:
+            requests, tokens = rate.requests or float("inf"), rate.tokens or float("inf")
+            limits[name] = GateLimits(requests, tokens, rate.per_s, rate.queue)
+    return limits
+
+
+def _prices(settings: Settings, targets: list[str]) -> dict[str, Price]:
+    found = {name: _nearest(settings.prices, name) for name in targets}
+    return {name: price.price() for name, price in found.items() if price is not None}
+
+
+def _nearest(table: Mapping[str, Any], name: str) -> Any:
+    """Return what *table* says of *name* itself, else of its provider (`offline:*`) or its tool."""
+    head = name.partition(":")[0]
+    return table.get(name) or table.get(f"{head}:*") or table.get(name.partition("#")[0])
+
+
+def _micros(usd: float | None) -> int | None:
+    return None if usd is None else micros(usd)

@@ -1,0 +1,50 @@
+"""Which adapters there are, and the core of the model pipeline that hands calls to them."""
+
+import importlib
+
+from coordinator.domain.calls import ModelCall
+from coordinator.domain.errors import Invalid
+from coordinator.domain.model import Model, ModelReply, Target
+
+# Imported on first use, so that nobody pays for a provider that is not used.
+PROVIDERS = {"offline": "coordinator.models.offline:OfflineModel"}
+
+
+class Adapters:
+    """The core of the model pipeline: hands each call to the adapter of its provider.
+
+    Args:
+        adapters: given in code, by provider name, beside those that ship.
+    """
+
+    def __init__(self, adapters: dict[str, Model]) -> None:
+        self._adapters = adapters
+
+    async def __call__(self, call: ModelCall) -> ModelReply:
+        target = call.target
+        if target is None:
+            raise Invalid(f"no route was chosen for {call.step}", code="unknown_model")
+        return await self._adapters[target.provider](target.model, call.request)
+
+    def target(self, name: str) -> Target:
+        """Return the target that *name* ("offline", "openai:gpt-…") means, with its adapter made ready.
+
+        Raises:
+            Invalid: `unknown_model`.
+        """
+        provider, _, model = name.partition(":")
+        if provider not in self._adapters:
+            self._adapters[provider] = _adapter(provider, name)
+        return Target(provider, model or provider)
+
+
+def _adapter(provider: str, name: str) -> Model:
+    if provider not in PROVIDERS:
+        known = ", ".join([*PROVIDERS, "scripted"])
+        raise Invalid(
+            f"there is no model {name!r}: no provider is named {provider!r}",
+            code="unknown_model", hint=f"providers: {known}; `offline` always works",
+        )  # fmt: skip
+    module, _, attribute = PROVIDERS[provider].partition(":")
+    adapter: Model = getattr(importlib.import_module(module), attribute)()
+    return adapter
