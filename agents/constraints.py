@@ -10,8 +10,18 @@ LEGAL = re.compile(
     re.IGNORECASE,
 )
 
+# An order to pay is not a question about paying: only a person pays money back.
+REFUND = re.compile(
+    r"\bplease (?:\w+ )?refund\b|\brefund (?:me|my|this|the|it)\b|\bmy money back\b"
+    r"|\b(?:want|need|demand|expect) (?:\w+ ){0,2}refund\b",
+    re.IGNORECASE,
+)
+
 
 def must_escalate(request: str) -> str:
     """Return why a person must take *request*; empty when the team may."""
-    found = LEGAL.search(request)
-    return f"the request speaks of legal matters ({found[0]!r}), which always go to a person" if found else ""
+    if found := LEGAL.search(request):
+        return f"the request speaks of legal matters ({found[0]!r}), which always go to a person"
+    if found := REFUND.search(request):
+        return f"the request asks for money back ({found[0]!r}), which only a person pays"
+    return ""

@@ -8,10 +8,17 @@ from agents.reports import Handling, Triage
 from agents.reviewer import reviewer
 from agents.writer import writer
 from coordinator import AgentContext, Brief, CoordinatorError, Fault, Issue, Reply, agent
-from tools.tickets import record_escalation
+from tools.mail import send_email
+from tools.orders import cancel_order, refund_order
+from tools.tickets import open_ticket, record_escalation
 
 
-@agent(tools=[record_escalation], delegates=[analyst, writer, reviewer])
+# Only the manager acts for the desk, in code and never because a model says so; what needs a person is refused until
+# a person can approve it.
+@agent(
+    tools=[record_escalation, open_ticket, cancel_order, refund_order, send_email],
+    delegates=[analyst, writer, reviewer],
+)
 async def manager(brief: Brief, ctx: AgentContext) -> Reply:
     """Leads the support desk: triage, plan, delegate, verify, finalize; some matters go straight to a person."""
     ctx.enter("triage")

@@ -14,6 +14,7 @@ from coordinator.domain.scope import TenantContext
 from coordinator.domain.team import Team, agent
 from coordinator.domain.tool import ToolContext, tool
 from coordinator.domain.world import World
+from coordinator.scenario import run_scenario
 from coordinator.settings import Settings
 
 __all__ = [
@@ -49,5 +50,6 @@ __all__ = [
     "UnknownOutcome",
     "World",
     "agent",
+    "run_scenario",
     "tool",
 ]

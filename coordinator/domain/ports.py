@@ -1,7 +1,7 @@
 """What the house needs from outside itself or keeps between calls, as protocols: clock, threads, and the holders.
 
-Holders keep the mutable state that runs share. They are built in `app/holders.py`, each tells its state with `snapshot()`, and
-policies know them only by these protocols.
+Holders keep the mutable state that runs share. They are built in `app/holders.py`, each tells its state with
+`snapshot()`, and policies know them only by these protocols.
 """
 
 from collections.abc import Callable, Sequence

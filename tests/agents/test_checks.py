@@ -59,7 +59,15 @@ def test_legal_matters_always_go_to_a_person(request_: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "request_", ["Where is order 1042?", "Do you deliver to Court Road?", "an issue with my order"]
+    "request_", ["Please refund order 1042", "Refund me!", "I want a full refund", "I want my money back now"]
+)
+def test_money_back_always_goes_to_a_person(request_: str) -> None:
+    assert "only a person pays" in must_escalate(request_)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    ["Where is order 1042?", "Do you deliver to Court Road?", "an issue with my order", "How long does a refund take?"],
 )
 def test_other_matters_do_not(request_: str) -> None:
     assert not must_escalate(request_)
