@@ -193,5 +193,5 @@ def _escalated(code: str, reason: str, work: Work) -> Reply:
     quotes = "\n".join(f"- {fact.quote} [{number}]" for number, fact in enumerate(facts, start=1))
     so_far = f"\n\nFound so far:\n{quotes}" if quotes else ""
     citations = [Citation(source=fact.source, line=fact.line, quote=fact.quote) for fact in facts]
-    text = f"This goes to a person: {reason}.{so_far}"
+    text = f"This goes to a person: {reason.rstrip('.')}.{so_far}"
     return Reply(text=text, citations=citations, status="escalated", reasons=[Issue(code=code, message=reason)])

@@ -36,6 +36,7 @@ _ID_WORDS = frozenset(stem(word) for word in "id number no code ref reference ke
 _QUERY_WORDS = frozenset(stem(word) for word in "query question search look keyword phrase find term lookup".split())
 _CODE_WORDS = frozenset(stem(word) for word in "sql regex regexp expression code script formula command".split())
 _PATH_WORDS = frozenset(stem(word) for word in "path file filename folder directory".split())
+_KIND_WORDS = frozenset(stem(word) for word in "email mail url uri link date uuid".split())
 _MONEY_WORDS = frozenset(stem(word) for word in "amount price cost money sum usd eur total fee budget".split())
 _LIMIT_WORDS = frozenset(stem(word) for word in "limit count max maximum top many most".split())
 _PROSE_WORDS = frozenset(
@@ -226,6 +227,7 @@ def searched(place: Shape, said: Said) -> Iterator[Any]:
 def _may_be_query(place: Shape) -> bool:
     about = set(raw_stems(f"{place.name} {place.description}"))
     bound = {"pattern", "format"} & place.schema.keys() or about & (_CODE_WORDS | _PATH_WORDS) or is_identifier(place)
+    bound = bound or _KIND_WORDS & set(raw_stems(place.name))
     return place.kind == "string" and not bound
 
 
