@@ -1,7 +1,7 @@
 """Coordinator: opens resources, starts runs by its pipelines, and ends them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +10,7 @@ from typing import Any, Self
 from coordinator.app.holders import build
 from coordinator.app.ports import Ports
 from coordinator.app.providers import Adapters
+from coordinator.app.started import Prepared, Started
 from coordinator.domain.calls import RunCall, Task
 from coordinator.domain.errors import CoordinatorError, Invalid
 from coordinator.domain.events import Observer
@@ -19,8 +20,9 @@ from coordinator.domain.scope import Rights, RunState, Scope, TenantContext
 from coordinator.domain.team import Team
 from coordinator.engine.channel import deliver
 from coordinator.engine.crew import Crew
+from coordinator.engine.handle import EventFeed, RunHandle
 from coordinator.engine.offload import Threads
-from coordinator.engine.run import Manage, completed, ended
+from coordinator.engine.run import Manage, cancelled, completed, ended
 from coordinator.engine.tools import ToolCore
 from coordinator.pipelines import Cores, around_run, compose
 from coordinator.policies.accounts import run_account
@@ -41,6 +43,7 @@ class Coordinator:
         models: adapters by provider name, beside those that ship.
         faults: which tools are to fail, and how; for scenarios and tests.
         ports: clock, ids and randomness.
+        snapshots: images of databases, where several coordinators of a process share them.
 
     Raises:
         Invalid: the settings name a provider that does not exist.
@@ -56,14 +59,16 @@ class Coordinator:
         models: Mapping[str, Model] | None = None,
         faults: Sequence[FaultRule] = (),
         ports: Ports | None = None,
+        snapshots: Snapshots | None = None,
     ) -> None:
         self.team = team
         self.settings = settings or Settings()
         self._ports = ports or Ports()
         self._observers = tuple(Guarded(observer) for observer in observers)
         self._world = dict(world) if world is not None else self.settings.places()
-        self._snapshots = Snapshots()
+        self._snapshots = snapshots or Snapshots()
         self._adapters = Adapters(dict(models or {}))
+        self._started = Started()
         self._limits = self.settings.limits()
         self.held = build(team, self.settings, self._ports, self._adapters, faults)
         self._crew = self._assemble()
@@ -71,6 +76,8 @@ class Coordinator:
         self._stack = AsyncExitStack()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._shared: Any = None
+        self._apart: dict[str, Any] = {}
+        """What was opened for one tenant alone."""
         self._no_shared: Invalid | None = None
 
     async def __aenter__(self) -> Self:
@@ -87,6 +94,7 @@ class Coordinator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._loop = None
+        await self._started.close()
         await self._stack.__aexit__(kind, error, trace)
 
     async def run(
@@ -115,14 +123,67 @@ class Coordinator:
         rights = self._rights(asked)
         who = TenantContext(tenant, user, session)
         if world is None:
-            if self._no_shared is not None:
-                raise self._no_shared
-            return await self._carry_out(asked, self._state(who, self._shared), rights)
+            return await self._carry_out(asked, self._state(who, self._resources_of(tenant)), rights)
         async with self._resources(world) as resources:
             return await self._carry_out(asked, self._state(who, resources), rights)
 
-    def _state(self, who: TenantContext, resources: Any) -> RunState:
-        return RunState(self._ports.new_id(), who, self._limits, self._ports.stamp, self._observers, resources)
+    async def furnish(self, tenants: Iterable[str]) -> None:
+        """Give each of *tenants* a copy of the coordinator's world of its own, which all its runs share.
+
+        Raises:
+            Invalid: the team finds its world wrong.
+        """
+        for tenant in tenants:
+            self._apart[tenant] = await self._stack.enter_async_context(self._resources(self._world))
+
+    def start(
+        self,
+        task: str | Task,
+        *,
+        tenant: str = "default",
+        user: str | None = None,
+        session: str | None = None,
+        key: str | None = None,
+    ) -> RunHandle:
+        """Start *task* and return at once; the run belongs to the coordinator, not to the caller.
+
+        Args:
+            task: what is asked.
+            tenant: who pays.
+            user: whose data may be seen.
+            session: the conversation it belongs to.
+            key: a name of the caller's for this task; starting again with it gives the same run, within the tenant.
+
+        Raises:
+            Invalid: as `run`, or `key_reused` when the key named another task.
+        """
+        self._check_open()
+        asked = task if isinstance(task, Task) else Task(text=task)
+        digest = f"{asked.model_dump_json()}/{user}/{session}"
+        known = None if key is None else self._started.known(tenant, key, digest)
+        if known is not None:
+            return known
+        rights, resources = self._rights(asked), self._resources_of(tenant)
+
+        def prepared(feed: EventFeed) -> Prepared:
+            state = self._state(TenantContext(tenant, user, session), resources, feed)
+            began = state.loop.time()
+            work = self._carry_out(asked, state, rights)
+            return Prepared(state.run_id, work, lambda: cancelled(state, state.loop.time() - began))
+
+        handle = self._started.begin(prepared)
+        if key is not None:
+            self._started.keep(tenant, key, digest, handle)
+        return handle
+
+    def _resources_of(self, tenant: str) -> Any:
+        if self._no_shared is not None:
+            raise self._no_shared
+        return self._apart.get(tenant, self._shared)
+
+    def _state(self, who: TenantContext, resources: Any, *observers: Observer) -> RunState:
+        told: tuple[Observer, ...] = (*self._observers, *observers)
+        return RunState(self._ports.new_id(), who, self._limits, self._ports.stamp, told, resources)
 
     async def _carry_out(self, task: Task, state: RunState, rights: Rights) -> RunResult:
         began = state.loop.time()

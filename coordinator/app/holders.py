@@ -45,7 +45,7 @@ def build(team: Team, settings: Settings, ports: Ports, adapters: Adapters, faul
         routes=routes,
         prices=ModelPrices(_prices(settings, targets)),
         alarms=Alarms(),
-        faults=(Faults(faults),) if faults else (),
+        faults=(Faults(faults, ports.chance),) if faults else (),
     )
 
 

@@ -109,6 +109,7 @@ class FairQueue(Generic[W]):
         flow = self._flows.get(standing.tenant)
         if flow is None:
             flow = self._flows[standing.tenant] = Flow(standing.tenant, standing.weight)
+        flow.weight = standing.weight
         self._arrivals += 1
         waiter.flow = flow
         waiter.place = (standing.order, -standing.attempt, self._arrivals)
@@ -211,9 +212,10 @@ class FairQueue(Generic[W]):
         if self._idle < len(flows):
             return
         # A whole round served nobody, because all are in debt or large: give at once what the next rounds would.
-        rounds = min(-((flow.deficit - flow.waiters[0].cost) // (self._quantum * flow.weight)) for flow in flows.values())
+        quantum = self._quantum
+        rounds = min(-((flow.deficit - flow.waiters[0].cost) // (quantum * flow.weight)) for flow in flows.values())
         for flow in flows.values():
-            flow.deficit += (rounds - 1) * self._quantum * flow.weight
+            flow.deficit += max(0, rounds - 1) * quantum * flow.weight
         self._idle = 0
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from coordinator.domain.events import Event, Kind
 from coordinator.domain.result import RunResult
@@ -75,19 +75,25 @@ class RunHandle:
         run_id: its name.
         task: the task that runs it.
         feed: its events.
+        cancelled: makes the result of a run that was cancelled.
     """
 
-    __slots__ = ("_feed", "_task", "run_id")
+    __slots__ = ("_cancelled", "_feed", "_outcome", "_task", "run_id")
 
-    def __init__(self, run_id: str, task: asyncio.Task[RunResult], feed: EventFeed) -> None:
+    def __init__(
+        self, run_id: str, task: asyncio.Task[RunResult], feed: EventFeed, cancelled: Callable[[], RunResult]
+    ) -> None:
         self.run_id = run_id
         self._task = task
         self._feed = feed
+        self._cancelled = cancelled
+        self._outcome: asyncio.Future[RunResult] = task.get_loop().create_future()
+        task.add_done_callback(self._end)
 
     @property
     def done(self) -> bool:
         """Whether the run has ended."""
-        return self._task.done()
+        return self._outcome.done()
 
     def events(self, after: int = 0) -> AsyncIterator[Event]:
         """Yield the run's events whose number is above *after*, live, until it ends; a slow reader is dropped."""
@@ -95,9 +101,17 @@ class RunHandle:
 
     async def result(self) -> RunResult:
         """Await the result; cancelling the wait does not cancel the run."""
-        return await asyncio.shield(self._task)
+        return await asyncio.shield(self._outcome)
 
     async def cancel(self) -> RunResult:
-        """Cancel the run and await its result, whose status is `cancelled` unless it had ended before."""
+        """Cancel the run and await its result, whose status is `cancelled` unless the run had ended before."""
         self._task.cancel()
         return await self.result()
+
+    def _end(self, task: asyncio.Task[RunResult]) -> None:
+        self._feed.end()
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._outcome.set_exception(error)
+        else:
+            self._outcome.set_result(self._cancelled() if task.cancelled() else task.result())

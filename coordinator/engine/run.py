@@ -83,6 +83,14 @@ def ended(run: RunState, error: CoordinatorError, duration: float) -> RunResult:
     return _result(run, status_after(error), error.code, duration, stop_reason=error.code, retry_after=after)
 
 
+def cancelled(run: RunState, duration: float) -> RunResult:
+    """Return the result of a run that was cancelled after *duration* seconds."""
+    issue = Issue(code="cancelled", message="the run was cancelled")
+    if issue not in run.issues:
+        run.issues.append(issue)
+    return _result(run, Status.CANCELLED, "cancelled", duration, stop_reason="cancelled")
+
+
 def _issue(error: CoordinatorError) -> Issue:
     return Issue(code=error.code, message=str(error))
 

@@ -1,16 +1,24 @@
-"""An event loop in virtual time: nothing waits, and a blocked world is an error."""
+"""An event loop in virtual time: nothing waits, what is ready runs in a seeded order, and a blocked world is an error."""
 
 import asyncio
+import heapq
+import itertools
+import random  # noqa: TID251 - generators that the caller seeds, never the process's own
 import selectors
 import threading  # noqa: TID251 - only to see whether a thread is out, never to start one
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextvars import Context
 from selectors import SelectorKey
 from typing import Any
 
 from anyio._backends._asyncio import WorkerThread
 
+from coordinator.simulation.stacks import places
+
 # aiolimiter's two readings of one instant disagree by a float's last bit; time that stands still would loop forever.
 CREEP_S = 1e-9
+# A clock that creeps has no exact ties; what lies so near together may come in either order.
+SIMULTANEOUS_S = 1e-6
 
 _Events = list[tuple[SelectorKey, int]]
 
@@ -25,14 +33,32 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     Its time starts at zero and creeps by a nanosecond per reading. Threads that asyncio or anyio started are waited
     for in real time. Not for real sockets.
 
+    With a *seed*, tasks that are ready at the same time run in a random order that the seed decides, and timers within
+    a microsecond of one another fire in one: the same seed gives the same run, in any process. What asyncio promises
+    stays in its order: plain callbacks run as they were called, and no timer fires before its time.
+
+    Args:
+        seed: of the order; None for asyncio's own.
+
     Raises:
         Deadlock: from `run_until_complete`, with the places at which the tasks wait.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int | str | None = None) -> None:
         self._now = 0.0
         self._out = 0
+        self._dice = None if seed is None else random.Random(f"order {seed}")  # noqa: S311 - to repeat, not to hide
         super().__init__(_Jumping(self))
+        births = itertools.count()
+
+        def bear(
+            loop: asyncio.AbstractEventLoop,
+            work: Generator[Any, None, Any],
+            context: Context | None = None,
+        ) -> asyncio.Task[Any]:
+            return BornTask(next(births), work, loop, context)
+
+        self.set_task_factory(bear)  # type: ignore[arg-type]  # the stub's protocol is generic over every coroutine
 
     def time(self) -> float:
         """Return the virtual time, in seconds."""
@@ -41,12 +67,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def pass_idle(self, select: Callable[[float | None], _Events], timeout: float | None) -> _Events:
         """Spend *timeout* seconds of virtual time in which nothing would happen; None when nothing is scheduled."""
-        if self._out or self._busy_workers():
+        if self.waits_outside():
             return select(None)
         if timeout is None:
-            raise Deadlock(_stacks(self))
+            raise Deadlock(_told(self))
         self._now += timeout
         return []
+
+    def waits_outside(self) -> bool:
+        """Say whether a thread is out, which will be back in real time."""
+        return bool(self._out) or self._busy_workers()
 
     def run_in_executor(  # type: ignore[override]  # the stub's variadic types cannot be written in Python 3.11
         self, executor: Any, func: Callable[..., Any], *args: Any
@@ -65,6 +95,55 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         finally:
             self._out -= 1
 
+    def _run_once(self) -> None:
+        if self._dice is not None:
+            self._gather()
+            if len(self._ready) > 1:
+                self._shuffle(self._dice)
+        super()._run_once()  # type: ignore[misc]  # private in the stubs, and the one place where turns are taken
+
+    def _gather(self) -> None:
+        """Make ready, in a random order, all timers that are due; when nothing else is, those that come next."""
+        timers = self._scheduled
+        if not timers:
+            return
+        if not self._ready and not self._stopping and not self.waits_outside():
+            self._now = max(self._now, self._next())
+        if not timers or timers[0]._when > self._now:
+            return
+        due = []
+        until = self._now + SIMULTANEOUS_S
+        while timers and timers[0]._when <= until:
+            timer = heapq.heappop(timers)
+            timer._scheduled = False
+            if timer._cancelled:
+                self._timer_cancelled_count -= 1
+            else:
+                self._now = max(self._now, timer._when)
+                due.append(timer)
+        if len(due) > 1 and self._dice is not None:
+            self._dice.shuffle(due)
+        self._ready.extend(due)
+
+    def _next(self) -> float:
+        """Return the time of the next timer that was not cancelled."""
+        timers = self._scheduled
+        while timers and timers[0]._cancelled:
+            self._timer_cancelled_count -= 1
+            heapq.heappop(timers)._scheduled = False
+        return timers[0]._when if timers else self._now
+
+    def _shuffle(self, dice: random.Random) -> None:
+        """Let tasks that are ready change places; every other callback keeps its own."""
+        ready = self._ready
+        where = [index for index, handle in enumerate(ready) if _steps(handle)]
+        if len(where) < 2:
+            return
+        steps = [ready[index] for index in where]
+        dice.shuffle(steps)
+        for index, handle in zip(where, steps, strict=True):
+            ready[index] = handle
+
     def _back(self, _future: asyncio.Future[Any]) -> None:
         self._out -= 1
 
@@ -77,8 +156,28 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         )
 
 
+class BornTask(asyncio.Task[Any]):
+    """A task whose hash is the number of its birth.
+
+    Task groups keep their tasks in sets; by addresses, siblings would be cancelled in another order in every process.
+    """
+
+    def __init__(
+        self,
+        birth: int,
+        work: Generator[Any, None, Any],
+        loop: asyncio.AbstractEventLoop,
+        context: Context | None,
+    ) -> None:
+        self._birth = birth  # before the task registers itself, in a set as well
+        super().__init__(work, loop=loop, name=f"task {birth}", context=context)
+
+    def __hash__(self) -> int:
+        return self._birth
+
+
 class _Jumping(selectors.DefaultSelector):
-    """Polls, and hands idle time to the loop instead of sleeping."""
+    """Asks the system only for what may come from outside, and hands idle time to the loop instead of sleeping."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         super().__init__()
@@ -86,17 +185,17 @@ class _Jumping(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> _Events:
         """Return what is ready now; else let virtual time pass."""
-        ready = super().select(0)
+        # The first file is the loop's own pipe; signals and threads that wake it also leave their callback behind.
+        ready = super().select(0) if len(self.get_map()) > 1 or self._loop._signal_handlers else []
         if ready or (timeout is not None and timeout <= 0):
             return ready
         return self._loop.pass_idle(super().select, timeout)
 
 
-def _stacks(loop: asyncio.AbstractEventLoop) -> str:
-    lines = [_place(task) for task in asyncio.all_tasks(loop)]
+def _steps(handle: asyncio.Handle) -> bool:
+    return isinstance(getattr(handle._callback, "__self__", None), asyncio.Task)
+
+
+def _told(loop: asyncio.AbstractEventLoop) -> str:
+    lines = [places(task) for task in asyncio.all_tasks(loop)]
     return "\n  ".join(["deadlock: every task waits and nothing will wake one", *sorted(lines)])
-
-
-def _place(task: asyncio.Task[Any]) -> str:
-    places = [f"{frame.f_code.co_filename}:{frame.f_lineno}" for frame in task.get_stack(limit=3)]
-    return f"{task.get_name()} waits at {' < '.join(reversed(places))}"

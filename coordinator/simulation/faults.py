@@ -1,7 +1,7 @@
 """Faults on demand: the innermost layer of the tool pipeline when a scenario names some."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,8 +10,9 @@ from coordinator.domain.calls import ToolCall, ToolReply
 from coordinator.domain.effects import Effect
 from coordinator.domain.errors import CoordinatorError, Fault, Reached, Throttle, UnknownOutcome
 from coordinator.domain.layer import Handler
+from coordinator.domain.ports import Chance
 
-Failure = Literal["timeout", "error", "unreached", "throttled", "denied", "crash", "slow"]
+Failure = Literal["timeout", "error", "unreached", "throttled", "denied", "crash", "slow", "lost"]
 
 
 class FaultRule(BaseModel):
@@ -24,10 +25,14 @@ class FaultRule(BaseModel):
     fail: Failure = Field(
         description="timeout: its reply is lost. error: it answers with an error. unreached: it cannot be connected. "
         "throttled: it asks to be called later. denied: it refuses access. crash: its code raises. "
-        "slow: it answers after `delay_s` seconds."
+        "slow: it answers after `delay_s` seconds. lost: it does its work, and then its reply is lost."
     )
     times: int | None = Field(default=None, ge=1, description="How many attempts fail; all, when left out.")
     after: int = Field(default=0, ge=0, description="How many attempts go well before the first failure.")
+    chance: float = Field(
+        default=1.0, gt=0, le=1, allow_inf_nan=False,
+        description="The share of the remaining attempts that fails, at random; all, when left out.",
+    )  # fmt: skip
     delay_s: float = Field(default=1.0, ge=0, description="Seconds by which `slow` delays the answer.")
     retry_after_s: float | None = Field(
         default=None, ge=0, description="Seconds after which `throttled` asks to be called again."
@@ -37,46 +42,95 @@ class FaultRule(BaseModel):
 class Faults:
     """Lets attempts fail as the rules say; each instance counts for itself.
 
+    Args:
+        rules: the first that is due decides; each counts the attempts that no rule before it has failed.
+        chance: the injected randomness, for rules that fail a share of the attempts.
+
     Raises:
-        Fault, UnknownOutcome: what the matching rule names, at once and before the tool is called.
+        Fault, UnknownOutcome: what the matching rule names, at once and before the tool is called; `lost` after it.
     """
 
-    def __init__(self, rules: Sequence[FaultRule]) -> None:
+    def __init__(self, rules: Sequence[FaultRule], chance: Chance = lambda: 0.0) -> None:
         self._rules = [(rule, _Count()) for rule in rules]
+        self._chance = chance
 
     async def __call__(self, call: ToolCall, then: Handler[ToolCall, ToolReply]) -> ToolReply:
         rule = self._due(call)
         if rule is None:
             return await then(call)
-        if rule.fail != "slow":
-            raise _failure(rule, call)
-        await asyncio.sleep(rule.delay_s)
-        return await then(call)
+        if rule.fail == "slow":
+            await asyncio.sleep(rule.delay_s)
+            return await then(call)
+        if rule.fail == "lost":
+            await then(call)
+        raise _failure(rule, call)
 
     def _due(self, call: ToolCall) -> FaultRule | None:
         for rule, count in self._rules:
             if rule.tool != call.name or rule.tier != call.tier:
                 continue
             count.seen += 1
-            failed = count.seen - rule.after
-            if failed >= 1 and (rule.times is None or failed <= rule.times):
-                return rule
+            if count.seen <= rule.after or (rule.times is not None and count.failed >= rule.times):
+                continue
+            if rule.chance < 1 and self._chance() >= rule.chance:
+                continue
+            count.failed += 1
+            return rule
         return None
 
 
 class _Count:
-    __slots__ = ("seen",)
+    __slots__ = ("failed", "seen")
 
     def __init__(self) -> None:
         self.seen = 0
+        self.failed = 0
+
+
+# How often each failure is drawn: what happens every day more often than what hardly ever does.
+_WEIGHTS: Mapping[Failure, int] = {
+    "slow": 4, "error": 4, "throttled": 3, "timeout": 3, "lost": 3, "unreached": 2, "denied": 1, "crash": 1,
+}  # fmt: skip
+FAULTY = 0.4
+"""The share of tiers that a drawn plan lets fail."""
+
+
+def draw_faults(tiers: Mapping[str, int], chance: Chance) -> tuple[FaultRule, ...]:
+    """Draw a plan of faults: some tools fail in bursts, some now and then, most work.
+
+    Args:
+        tiers: how many implementations each tool has, by its name.
+        chance: the injected randomness; the same draws give the same plan.
+    """
+    plan = []
+    for tool, count in tiers.items():
+        for tier in range(count):
+            if chance() < FAULTY:
+                plan.append(_draw(tool, tier, chance))
+    return tuple(plan)
+
+
+def _draw(tool: str, tier: int, chance: Chance) -> FaultRule:
+    names = [name for name, weight in _WEIGHTS.items() for _ in range(weight)]
+    burst = chance() < 0.3
+    return FaultRule(
+        tool=tool,
+        tier=tier,
+        fail=names[int(chance() * len(names))],
+        chance=0.9 if burst else 0.02 + 0.18 * chance(),
+        times=5 + int(20 * chance()) if burst else None,
+        after=int(30 * chance()),
+        delay_s=0.5 + 9.5 * chance(),
+        retry_after_s=None if chance() < 0.5 else 0.5 + 4.5 * chance(),
+    )
 
 
 def _failure(rule: FaultRule, call: ToolCall) -> CoordinatorError:
     name = call.dependency or call.name
     match rule.fail:
-        case "timeout" if call.effect is not Effect.READ and not call.keyed:
+        case "timeout" | "lost" if call.effect is not Effect.READ and not call.keyed:
             return UnknownOutcome(f"{name} gave no answer (simulated)", hint="a person must look before it is repeated")
-        case "timeout":
+        case "timeout" | "lost":
             return Fault(f"{name} gave no answer (simulated)", reached=Reached.MAYBE, code="timeout")
         case "unreached":
             return Fault(f"{name} could not be reached (simulated)", reached=Reached.NO, code="unreached")

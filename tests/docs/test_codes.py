@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from coordinator.cli.exits import OF_STATUS
 from coordinator.domain.outcomes import TABLE, Outcome
 
 ROOT = Path(__file__).parents[2]
@@ -97,3 +98,9 @@ def test_the_outcome_table_in_the_documents_is_the_one_that_the_policies_read():
         row.value: (TABLE[row].breaker, TABLE[row].retry, TABLE[row].following, TABLE[row].money, TABLE[row].gate)
         for row in Outcome
     }
+
+
+def test_every_status_is_documented_with_its_exit_code():
+    section = DOCUMENT.partition("## How a run ends")[2].partition("## ")[0]
+    written = dict(re.findall(r"^\| `(\w+)` \| .+ \| (\d+) \|$", section, re.MULTILINE))
+    assert written == {status.value: str(code) for status, code in OF_STATUS.items()}

@@ -1,6 +1,8 @@
 """Every example in the documents is a whole script that prints what stands below it, and every link leads somewhere."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -64,9 +66,24 @@ def run(block: Block) -> None:
 EXAMPLES = [example for path in DOCUMENTS for example in examples(path)]
 
 
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """Stand where an example is run; whatever it imports from there is forgotten afterwards."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    known = set(sys.modules)
+
+    def stand(path: Path) -> None:
+        monkeypatch.chdir(ROOT if path.parent == ROOT else tmp_path)
+
+    yield stand
+    for name in set(sys.modules) - known:
+        if str(getattr(sys.modules[name], "__file__", None)).startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
 @pytest.mark.parametrize(("script", "printed"), EXAMPLES, ids=[str(script) for script, _ in EXAMPLES])
-def test_an_example_prints_what_stands_below_it(script, printed, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_an_example_prints_what_stands_below_it(script, printed, place, capsys):
+    place(script.path)
     run(script)
     assert capsys.readouterr().out.rstrip() == printed.rstrip()
 
@@ -82,6 +99,20 @@ def test_a_pattern_says_when_to_use_it_and_when_not_and_has_one_script(path):
 def test_the_team_of_the_readme_has_fifteen_lines():
     script, _ = next(examples(ROOT / "README.md"))
     assert len([line for line in script.text.splitlines() if line.strip()]) == 15
+
+
+def _told(output: str) -> str:
+    """Return *output* without what differs from run to run and from screen to screen."""
+    return " ".join(re.sub(r"<?\d+(\.\d+)? m?s\b|r-[0-9a-f]+", "…", output).split())
+
+
+def test_the_readme_shows_what_make_run_prints():
+    recipe = re.search(r"^run:.*\n\t@\$\(BIN\)/coordinator (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    assert recipe
+    command = [sys.executable, "-m", "coordinator", *recipe[1].split()]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, encoding="utf-8").stdout
+    shown = next(block for block in blocks(ROOT / "README.md") if block.language == "text")
+    assert _told(printed) in _told(shown.text)
 
 
 @pytest.mark.parametrize("block", in_language("yaml"), ids=str)

@@ -1,0 +1,89 @@
+"""Laws of started runs: they belong to the coordinator, a key starts one run, watchers cannot hurt them."""
+
+import asyncio
+
+import pytest
+
+from coordinator import AgentContext, Brief, Coordinator, Event, Invalid, Kind, Settings, Status, Team, agent
+
+
+@agent()
+async def manager(brief: Brief, ctx: AgentContext) -> str:
+    """Works for as many seconds as it is asked to."""
+    for second in range(int(brief.request)):
+        ctx.enter(f"second {second + 1}")
+        await asyncio.sleep(1)
+    return f"slept {brief.request}"
+
+
+def fresh() -> Coordinator:
+    return Coordinator(Team(manager), Settings(world={}, deadline_s=10_000))
+
+
+async def test_a_started_run_goes_on_when_its_watcher_goes_away() -> None:
+    async with fresh() as coordinator:
+        handle = coordinator.start("3")
+        watcher = asyncio.ensure_future(handle.result())
+        await asyncio.sleep(1)
+        watcher.cancel()
+        assert (await handle.result()).text == "slept 3"
+
+
+async def test_a_cancelled_run_has_a_result_that_says_so() -> None:
+    async with fresh() as coordinator:
+        handle = coordinator.start("100")
+        await asyncio.sleep(1.5)
+        result = await handle.cancel()
+        assert (result.status, result.code, result.run_id) == (Status.CANCELLED, "cancelled", handle.run_id)
+        assert 1.4 < result.duration_s < 1.6
+        assert await handle.cancel() == result
+
+
+async def test_one_key_starts_one_run_for_each_tenant() -> None:
+    async with fresh() as coordinator:
+        first, again = (coordinator.start("1", tenant="a", key="k") for _ in range(2))
+        other = coordinator.start("1", tenant="b", key="k")
+        assert first is again
+        assert first.run_id != other.run_id
+        await first.result()
+        assert coordinator.start("1", tenant="a", key="k") is first
+        with pytest.raises(Invalid) as caught:
+            coordinator.start("2", tenant="a", key="k")
+        assert caught.value.code == "key_reused"
+        await other.result()
+
+
+async def test_events_come_live_and_late_and_from_any_number_on() -> None:
+    async with fresh() as coordinator:
+        handle = coordinator.start("2")
+        live = [event async for event in handle.events()]
+        late = [event async for event in handle.events(after=2)]
+    assert [event.seq for event in live] == list(range(1, len(live) + 1))
+    assert (live[0].kind, live[-1].kind) == (Kind.RUN_STARTED, Kind.RUN_ENDED)
+    assert late == live[2:]
+
+
+async def test_a_reader_that_is_too_slow_is_dropped_with_a_marker() -> None:
+    async with fresh() as coordinator:
+        handle = coordinator.start("1500")
+        events: list[Event] = []
+        async for event in handle.events():
+            events.append(event)
+            if len(events) == 5:
+                await handle.result()
+    assert events[-1].kind is Kind.EVENTS_DROPPED
+    assert events[-1].data["missed"] > 0
+    assert len(events) == 6
+
+
+async def test_leaving_the_coordinator_ends_what_it_started() -> None:
+    async with fresh() as coordinator:
+        handle = coordinator.start("100")
+        await asyncio.sleep(1)
+    assert (await handle.result()).status is Status.CANCELLED
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_starting_needs_an_open_coordinator() -> None:
+    with pytest.raises(Invalid, match="not open"):
+        fresh().start("1")
