@@ -4,9 +4,11 @@ Holders keep the mutable state that runs share. They are built in `app/holders.p
 `snapshot()`, and policies know them only by these protocols.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
+from coordinator.domain.fair_queue import Standing
 from coordinator.domain.money import Usage
 from coordinator.domain.value import value
 
@@ -30,10 +32,38 @@ class Offload(Protocol):
 
 @value
 class Account:
-    """One account that a call touches. *ceiling* in micro-dollars."""
+    """One account that a call touches. Money in micro-dollars."""
 
     name: str
     """Such as `global/2026-11-20`, `tenant-day/acme/2026-11-20` or `run/r-1`."""
+    ceiling: int
+    kept: int = 0
+    """What this call may not touch of the ceiling, because it is kept for others."""
+    expires: float = math.inf
+    """UTC stamp from which the account is forgotten, once nothing is held on it."""
+
+
+@value
+class Claim:
+    """What a call asks of the ledger. Money in micro-dollars."""
+
+    accounts: tuple[Account, ...]
+    """From the narrowest to the widest: who touches one touches all behind it."""
+    amount: int
+    """The worst case of the call."""
+    minimum: int
+    """The least with which the call makes sense."""
+    standing: Standing
+
+
+@value
+class Notice:
+    """What a booking did to an account. Money in micro-dollars."""
+
+    account: str
+    overrun: int
+    """What was billed above what was held, which closed the account; 0 when it has reached its alert threshold."""
+    settled: int
     ceiling: int
 
 
@@ -44,8 +74,11 @@ class Reservation(Protocol):
     def amount(self) -> int:
         """Micro-dollars held on every account."""
 
-    def settle(self, actual: int, *, uncertain: bool = False) -> None:
-        """Book *actual* micro-dollars in place of the amount held; what exceeds the amount is overrun."""
+    def settle(self, actual: int, *, uncertain: bool = False) -> Sequence[Notice]:
+        """Book *actual* micro-dollars in place of the amount held, and tell what somebody should know of.
+
+        What exceeds the amount held is overrun.
+        """
 
     def release(self) -> None:
         """Give everything back."""
@@ -54,17 +87,32 @@ class Reservation(Protocol):
 class Ledger(Protocol):
     """The accounts of money."""
 
+    def try_reserve(self, accounts: Sequence[Account], amount: int) -> Reservation | None:
+        """Hold all of *amount* micro-dollars at once, or return None, because it does not fit or others wait for it."""
+
     def reserve(self, accounts: Sequence[Account], amount: int, minimum: int | None = None) -> Reservation:
-        """Hold *amount* micro-dollars on every one of *accounts*, or on none.
+        """Hold *amount* micro-dollars on every one of *accounts*, or what is unspent of them, or nothing.
 
         Args:
-            accounts: touched by the call, opened at zero when they are new.
+            accounts: touched by the call, from the narrowest to the widest; opened at zero when they are new.
             amount: the worst case of the call.
             minimum: the least with which the call makes sense; the amount itself when None.
 
         Raises:
             Refused: `budget_exhausted` when settled + minimum exceeds a ceiling; `budget_held` with `retry_after` when
                 it fits once others settle.
+        """
+
+    async def hold(self, claim: Claim, deadline: float) -> Reservation | None:
+        """Wait until what is claimed can be held, fair between tenants; None when a day of its accounts has ended.
+
+        Args:
+            claim: the accounts and the amounts, which shrink to what is unspent.
+            deadline: loop time by which the money is needed.
+
+        Raises:
+            Refused: `budget_exhausted` as in `reserve`; `budget_queue_full`, or `deadline_out_of_reach` when the others
+                have not settled in time.
         """
 
     def close(self, account: str) -> None:

@@ -2,6 +2,8 @@
 
 from aiolimiter import AsyncLimiter
 
+from coordinator.stores.memory.lows import Lows
+
 
 class Bucket:
     """Lets *amount* pass in any window of *window_s* seconds.
@@ -16,13 +18,14 @@ class Bucket:
         burst: the share of *amount* that may pass at once.
     """
 
-    __slots__ = ("_limiter", "_rate", "capacity")
+    __slots__ = ("_limiter", "_lows", "_rate", "capacity")
 
     def __init__(self, amount: float, window_s: float, burst: float) -> None:
         self.capacity = min(max(1.0, amount * burst), amount)
         # A single one per window leaves nothing for a rate beside the burst: one bucketful per window is strict.
         self._rate = max(amount - self.capacity, min(self.capacity, 1.0)) / window_s
         self._limiter = AsyncLimiter(self.capacity, self.capacity / self._rate)
+        self._lows = Lows()
 
     @property
     def level(self) -> float:
@@ -35,12 +38,15 @@ class Bucket:
         over = self.level + ahead + min(amount, self.capacity) - self.capacity
         return over / self._rate if over > 0 else 0.0
 
-    def take(self, amount: float) -> None:
-        """Take *amount*, whether it fits or not."""
-        self._limiter._level += amount  # noqa: SLF001 - as above
+    def take(self, amount: float, now: float) -> None:
+        """Take *amount* at *now*, whether it fits or not."""
+        level = self.level
+        self._lows.note(now, level)
+        self._limiter._level = level + amount  # noqa: SLF001 - as above
 
-    def give(self, amount: float, held_s: float = 0.0) -> None:
-        """Give *amount* back, less what may have leaked out in the *held_s* seconds since it was taken."""
-        # No need to let it leak first: leaking and taking away commute, also at the floor.
-        level = self._limiter._level - max(0.0, amount - held_s * self._rate)  # noqa: SLF001 - as above
-        self._limiter._level = max(0.0, level)  # noqa: SLF001 - as above
+    def give(self, amount: float, taken_at: float, now: float) -> None:
+        """Give back what has not leaked out yet of *amount*, which was taken too much at *taken_at*."""
+        level = self.level
+        self._lows.note(now, level)
+        given = min(amount, level, self._lows.since(taken_at))
+        self._limiter._level = level - given  # noqa: SLF001 - as above

@@ -1,0 +1,188 @@
+"""What must hold at every moment, whatever happens: checked after every event of a simulated world."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from coordinator.domain.events import Event, Kind
+from coordinator.domain.money import dollars
+
+MOST = 20
+"""Breaches that are told; a broken law is broken a thousand times."""
+
+HELD = (
+    "money: settled + reserved <= ceiling + overrun, on every account",
+    "no counter below zero",
+    "one probe at a time for every breaker that is half open",
+    "events: numbered without gaps, and all that started ended",
+    "nothing left behind: no reservation, place, permit, waiter or task",
+    "nothing hung",
+)
+"""What is checked, in words."""
+
+
+class Snapshots(Protocol):
+    """A holder that tells its state."""
+
+    def snapshot(self) -> Any:
+        """Return the state: one value, or one for each thing that is held."""
+
+
+class Watched(Protocol):
+    """The holders of a Coordinator, as far as they are watched."""
+
+    @property
+    def ledger(self) -> Snapshots:
+        """The accounts of money."""
+
+    @property
+    def gates(self) -> Snapshots:
+        """The gates."""
+
+    @property
+    def breakers(self) -> Snapshots:
+        """The breakers."""
+
+    @property
+    def admission(self) -> Snapshots:
+        """Admission of runs."""
+
+
+class Invariants:
+    """An observer that checks what must hold after every event.
+
+    Args:
+        held: what is watched.
+    """
+
+    def __init__(self, held: Watched) -> None:
+        self._held = held
+        self._runs: dict[str, _Run] = {}
+        self.breaches: list[str] = []
+        self.events = 0
+        """Events seen, and so moments at which everything was checked."""
+
+    def __call__(self, event: Event) -> None:
+        """Check what can have changed since the last event."""
+        self.events += 1
+        self._follow(event)
+        self.check_money(event)
+
+    def check_money(self, event: Event | None = None) -> None:
+        """Check the law of money on every account."""
+        for account in self._held.ledger.snapshot():
+            if account.settled + account.reserved > account.ceiling + account.overrun:
+                self._tell(_overdrawn(account), event)
+            if account.settled < 0 or account.reserved < 0 or account.reservations < 0:
+                self._tell(f"counter: account {account.name} has a negative amount: {account}", event)
+
+    def at_end(self) -> None:
+        """Check that nothing is left, once the last run has ended."""
+        self.check_money()
+        for account in self._held.ledger.snapshot():
+            if account.reserved or account.reservations:
+                self._tell(f"left behind: {dollars(account.reserved)} is still held on account {account.name}")
+            if account.name.startswith("run/"):
+                self._tell(f"left behind: account {account.name} of a run that has ended")
+        self._check_counters(self._held.gates.snapshot(), "waiting")
+        self._check_counters(self._held.breakers.snapshot(), "probing")
+        self._check_counters([self._held.admission.snapshot()], "running", "waiting")
+        for name, run in self._runs.items():
+            if not run.ended:
+                self._tell(f"events: run {name} started and never said that it ended")
+
+    def breach(self, what: str) -> None:
+        """Add a breach that was found elsewhere."""
+        self._tell(what)
+
+    def _follow(self, event: Event) -> None:
+        run = self._runs.get(event.run)
+        if run is None:
+            run = self._runs[event.run] = _Run()
+        run.seq += 1
+        if event.seq != run.seq:
+            self._tell(f"events: {event.seq} follows {run.seq - 1}", event)
+            run.seq = event.seq
+        if run.ended:
+            self._tell("events: one came after the run had ended", event)
+        ended = _STARTED_BY.get(event.kind)
+        if event.kind in _STARTS:
+            run.open.append((event.kind, event.step))
+        elif ended is not None:
+            if (ended, event.step) not in run.open:
+                self._tell(f"events: {event.kind} without its start", event)
+            else:
+                run.open.remove((ended, event.step))
+            if event.kind is Kind.RUN_ENDED:
+                run.ended = True
+                if run.open:
+                    self._tell(f"events: the run ended, and {run.open} have not", event)
+
+    def _check_counters(self, states: Sequence[Any], *idle: str) -> None:
+        for state in states:
+            for name in idle:
+                if getattr(state, name):
+                    self._tell(f"left behind: {name} is {getattr(state, name)} in {state}")
+            numbers = (getattr(state, name) for name in state.__slots__ if not name.startswith("paused"))
+            if any(isinstance(number, int | float) and number < 0 for number in numbers):
+                self._tell(f"counter: a negative number in {state}")
+
+    def _tell(self, what: str, event: Event | None = None) -> None:
+        if len(self.breaches) < MOST:
+            where = f", at event {event.run}#{event.seq} {event.kind} {event.step}" if event else ", at the end"
+            self.breaches.append(f"{what}{where}")
+
+
+class _Run:
+    __slots__ = ("ended", "open", "seq")
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.open: list[tuple[Kind, str]] = []
+        self.ended = False
+
+
+class Probes:
+    """Watches that a breaker that is half open lets one call through at a time.
+
+    Args:
+        breakers: those of the world.
+        told: hears of every breach.
+    """
+
+    def __init__(self, breakers: Any, told: Invariants) -> None:
+        self._breakers = breakers
+        self._told = told
+        self._probing: dict[str, int] = {}
+
+    def begin(self, dependency: str) -> bool:
+        """Say that a call of *dependency* begins; return whether it is a probe, which `end` must be told of."""
+        state = self._breakers.of(dependency).state
+        if state == "open":
+            self._told.breach(f"breaker: {dependency} was called while it is open")
+        if state != "half-open":
+            return False
+        self._probing[dependency] = self._probing.get(dependency, 0) + 1
+        if self._probing[dependency] > 1:
+            self._told.breach(f"breaker: {dependency} is probed by {self._probing[dependency]} calls at once")
+        return True
+
+    def end(self, dependency: str) -> None:
+        """Say that a probe of *dependency* has ended."""
+        self._probing[dependency] -= 1
+
+
+_STARTED_BY = {
+    Kind.RUN_ENDED: Kind.RUN_STARTED,
+    Kind.DELEGATION_ENDED: Kind.DELEGATION_STARTED,
+    Kind.MODEL_ENDED: Kind.MODEL_STARTED,
+    Kind.TOOL_ENDED: Kind.TOOL_STARTED,
+}
+_STARTS = frozenset(_STARTED_BY.values())
+
+
+def _overdrawn(account: Any) -> str:
+    return (
+        f"money: account {account.name} has settled {dollars(account.settled)} and reserved "
+        f"{dollars(account.reserved)}, above its ceiling of {dollars(account.ceiling)} and an overrun of "
+        f"{dollars(account.overrun)}"
+    )

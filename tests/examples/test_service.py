@@ -1,0 +1,150 @@
+"""Laws of the embedded service: many clients, some of whom go away, some of whom share a run."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+import uvicorn
+from coordinator import AgentContext, Brief, Coordinator, Invalid, Settings, Status, Team, agent
+from examples.service import service
+from fastapi import FastAPI
+
+pytestmark = pytest.mark.real_time
+
+CLIENTS = 200
+STARTED: list[str] = []
+ENDED: list[str] = []
+
+
+@agent()
+async def manager(brief: Brief, ctx: AgentContext) -> str:
+    """Thinks for as long as it is asked to, in seconds."""
+    STARTED.append(ctx.run_id)
+    try:
+        ctx.enter("thinking")
+        await asyncio.sleep(float(brief.request))
+    finally:
+        ENDED.append(ctx.run_id)
+    return f"thought for {brief.request}"
+
+
+@asynccontextmanager
+async def served(app: FastAPI) -> AsyncIterator[tuple[str, uvicorn.Server]]:
+    """Serve *app* on a free port of the loopback until the block ends."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5)
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # the test's process keeps its own
+    serving = asyncio.ensure_future(server.serve(sockets=[listening]))
+    while not server.started:
+        await asyncio.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", server
+    finally:
+        server.should_exit = True
+        await serving
+        listening.close()
+
+
+def app(**more: object) -> FastAPI:
+    STARTED.clear()
+    ENDED.clear()
+    return service(Team(manager), Settings(**{"world": {}, **more}))  # type: ignore[arg-type]  # settings by name
+
+
+async def test_two_hundred_clients_some_of_whom_leave_and_some_of_whom_share_a_run() -> None:
+    async with served(app()) as (url, _), httpx.AsyncClient(base_url=url, timeout=30) as client:
+
+        async def one(number: int) -> int | None:
+            if number % 10 == 0:  # goes away
+                with pytest.raises(httpx.ReadTimeout):
+                    await client.post("/ask", json={"task": "30"}, timeout=0.5)
+                return None
+            body = {"task": "0.2"} if number % 10 > 2 else {"task": "0.2", "key": f"shared-{number % 3}"}
+            return (await client.post("/ask", json=body)).status_code
+
+        statuses = await asyncio.gather(*(one(number) for number in range(CLIENTS)))
+        assert [status for status in statuses if status is not None] == [200] * (CLIENTS - CLIENTS // 10)
+        while len(ENDED) < len(STARTED):
+            await asyncio.sleep(0.05)
+        assert len(STARTED) == CLIENTS // 10 + 7 * CLIENTS // 10 + 3
+        assert (await client.get("/health")).json() == {"running": 0, "waiting": 0}
+
+
+async def test_events_are_sent_as_they_happen_and_the_result_last() -> None:
+    async with served(app()) as (url, _), httpx.AsyncClient(base_url=url, timeout=30) as client:
+        kinds: list[str] = []
+        async with client.stream("POST", "/ask/events", json={"task": "0.1"}) as response:
+            async for line in response.aiter_lines():
+                if line.startswith("event: "):
+                    kinds.append(line.removeprefix("event: "))
+    assert kinds == ["run.started", "state", "run.ended", "result"]
+
+
+async def test_a_watcher_that_goes_away_cancels_its_run() -> None:
+    async with served(app()) as (url, _), httpx.AsyncClient(base_url=url, timeout=30) as client:
+        async with client.stream("POST", "/ask/events", json={"task": "30"}) as response:
+            async for _line in response.aiter_lines():
+                break
+        async with asyncio.timeout(5):
+            while not ENDED:
+                await asyncio.sleep(0.05)
+
+
+async def test_a_refusal_says_when_to_come_again() -> None:
+    settings = {"admission": {"runs": 1, "waiting": 0}}
+    async with served(app(**settings)) as (url, _), httpx.AsyncClient(base_url=url, timeout=30) as client:
+        first = asyncio.ensure_future(client.post("/ask", json={"task": "0.5"}))
+        while not STARTED:
+            await asyncio.sleep(0.01)
+        second = await client.post("/ask", json={"task": "0.5"})
+        assert (second.status_code, second.json()["code"]) == (503, "admission_full")
+        assert int(second.headers["retry-after"]) >= 1
+        assert (await first).status_code == 200
+
+
+async def test_wrong_input_is_422_with_the_remedy() -> None:
+    async with served(app()) as (url, _), httpx.AsyncClient(base_url=url, timeout=30) as client:
+        await client.post("/ask", json={"task": "0", "key": "k"})
+        wrong = await client.post("/ask", json={"task": "1", "key": "k"})
+        assert (wrong.status_code, wrong.json()["code"]) == (422, "key_reused")
+
+
+async def test_told_to_stop_it_lets_the_runs_end() -> None:
+    async with served(app()) as (url, server), httpx.AsyncClient(base_url=url, timeout=30) as client:
+        pending = asyncio.ensure_future(client.post("/ask", json={"task": "0.5"}))
+        while not STARTED:
+            await asyncio.sleep(0.01)
+        server.handle_exit(signal.SIGTERM, None)
+        assert (await pending).status_code == 200
+
+
+async def test_a_second_event_loop_is_told_to_open_its_own() -> None:
+    async with Coordinator(Team(manager), Settings(world={})) as coordinator:
+
+        def elsewhere() -> str:
+            try:
+                asyncio.run(coordinator.run("0"))
+            except Invalid as error:
+                return error.code
+            return "no error"
+
+        assert await asyncio.to_thread(elsewhere) == "wrong_loop"
+
+
+async def test_two_coordinators_with_two_teams_live_in_one_process() -> None:
+    @agent()
+    async def other(brief: Brief, ctx: AgentContext) -> str:
+        return "other"
+
+    async with (
+        Coordinator(Team(manager), Settings(world={})) as first,
+        Coordinator(Team(other), Settings(world={})) as second,
+    ):
+        results = await asyncio.gather(first.run("0"), second.run("0"))
+    assert [result.text for result in results] == ["thought for 0", "other"]
+    assert {result.status for result in results} == {Status.COMPLETED}
