@@ -3,13 +3,13 @@
 
 SHELL := /bin/sh
 BIN := .venv/bin
-BENCHMARKS := import_time cli_time team_run files_index offline_quality
+BENCHMARKS := import_time cli_time team_run simulation files_index offline_quality
 
 # What the caller's shell sets for its own Python must not change ours.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONOPTIMIZE VIRTUAL_ENV CONDA_PREFIX
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test lint types imports bench schema clean
+.PHONY: help venv run test laws lint types imports bench schema clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -22,6 +22,9 @@ run: venv ## answer one support ticket, offline
 
 test: venv ## run all tests
 	@$(BIN)/python -m pytest
+
+laws: venv ## the long job: the laws in 5,000 simulated worlds, and in one of 10,000 runs
+	@$(BIN)/python -m pytest -m slow tests/laws
 
 lint: venv ## ruff: rules and format
 	@$(BIN)/ruff check

@@ -11,9 +11,10 @@ from coordinator.domain.limits import RetryLimits
 from coordinator.domain.model import ModelReply, Target
 from coordinator.domain.timer import Alarms
 from coordinator.domain.value import value
+from coordinator.policies.accounts import Accounts
 from coordinator.policies.admission import Admission
 from coordinator.policies.breaker import Breaker
-from coordinator.policies.budget import AccountsOf, Budget, ModelPrices, ToolPrices
+from coordinator.policies.budget import Budget, ModelPrices, ToolPrices
 from coordinator.policies.contract import Contract
 from coordinator.policies.deadline import Deadline
 from coordinator.policies.depth import Depth
@@ -39,7 +40,7 @@ class Holders:
 
     admission: Admission
     ledger: ports.Ledger
-    accounts: AccountsOf
+    accounts: Accounts
     gates: ports.Gates
     estimates: ports.Estimates
     breakers: ports.Breakers
@@ -49,6 +50,7 @@ class Holders:
     routes: dict[str, tuple[Target, ...]]
     prices: ModelPrices
     alarms: Alarms
+    stragglers: ports.Stragglers
     faults: ToolLayers = ()
 
 

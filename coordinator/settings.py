@@ -1,10 +1,11 @@
 """Typed settings from code, environment and the workspace's file, in this order of precedence."""
 
+import math
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -15,13 +16,13 @@ from pydantic_settings import (
 )
 
 from coordinator.domain.errors import Invalid
+from coordinator.domain.limits import BreakerLimits, GateLimits
 from coordinator.domain.money import Price, micros
 from coordinator.domain.scope import RunLimits
+from coordinator.domain.surfaces import Count, Seconds, Surface, Tenant, Usd, check_surfaces, run_limits
 from coordinator.workspace import find_workspace
 
-Usd = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
-Seconds = Annotated[float, Field(gt=0, le=31 * 86_400, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1, le=10_000_000)]
+Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
 class Section(BaseModel):
@@ -49,6 +50,19 @@ class Rate(Section):
     per_s: Seconds = 60.0
     queue: Count = 1000
     """Calls that may wait; the next is refused."""
+    burst: Share = 0.25
+    """The share of a window's amount that may pass at once; the rest is spread over the window."""
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Self:
+        if self.requests is None and self.tokens is None:
+            raise ValueError("it limits neither requests nor tokens; set one of them, or leave the rate out")
+        return self
+
+    def limits(self) -> GateLimits:
+        """Return the numbers by which gates are built."""
+        requests, tokens = self.requests or math.inf, self.tokens or math.inf
+        return GateLimits(requests, tokens, self.per_s, self.queue, self.burst)
 
 
 class BreakerSetting(Section):
@@ -58,6 +72,26 @@ class BreakerSetting(Section):
     """Failures in a row that open the breaker."""
     cooldown_s: Seconds = 30.0
     """Seconds until one call may probe whether it is up again."""
+    rate: Share = 0.5
+    """The share of failures in the window that opens the breaker, too."""
+    window_s: Seconds = 60.0
+    """Seconds that the window looks back."""
+    calls: Count = 20
+    """Results in the window from which on the share counts."""
+
+    @model_validator(mode="after")
+    def _counts_every_failure(self) -> Self:
+        if "calls" in self.model_fields_set and self.calls < self.failures:
+            raise ValueError(
+                f"calls = {self.calls} is below failures = {self.failures}: so many failures in a row would never be "
+                "counted, because the share of fewer calls opens the breaker before; raise calls or lower failures"
+            )
+        return self
+
+    def limits(self) -> BreakerLimits:
+        """Return the numbers by which breakers are built."""
+        calls = max(self.calls, self.failures)
+        return BreakerLimits(self.failures, self.cooldown_s, self.rate, self.window_s, calls)
 
 
 class RetrySetting(Section):
@@ -107,8 +141,32 @@ class Settings(BaseSettings):
         default=DEFAULT_PRICES, description="Dollars per million tokens, by provider:model or provider:*."
     )
     run_usd: Usd = Field(default=0.50, description="The most that one run may cost.")
+    session_usd: Usd | None = Field(default=None, description="The most that one session may cost.")
+    user_day_usd: Usd | None = Field(default=None, description="The most that one user may cost in a UTC day.")
     tenant_day_usd: Usd | None = Field(default=None, description="The most that one tenant may cost in a UTC day.")
     global_day_usd: Usd | None = Field(default=None, description="The most that all runs may cost in a UTC day.")
+    surfaces: dict[str, Surface] = Field(
+        default={}, description="Sets of limits by name; what one leaves out is as in the settings of the same names."
+    )
+    tenants: dict[str, Tenant] = Field(
+        default={}, description="Tenants by name: their surface, limits of their own and their weight."
+    )
+    unknown_tenants: str = Field(
+        default="default", description="The surface of tenants that are not named, or refuse to turn them away."
+    )
+    min_output_tokens: Count = Field(
+        default=256, description="A call whose money is short is cut down to no shorter reply than this."
+    )
+    finish_share: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        default=0.1, description="The part of a run's ceiling that is kept for the manager's own calls."
+    )
+    alert_share: Share = Field(default=0.8, description="The part of a ceiling that raises a budget.alert when spent.")
+    share: Share = Field(
+        default=1.0, description="This process's part of the ceilings that runs share, where several processes run."
+    )
+    money_queue: Count = Field(
+        default=10_000, description="Calls that may wait until others have settled; the next is refused."
+    )
     deadline_s: Seconds = Field(default=300.0, description="Seconds after which a run is ended.")
     soft_deadline_s: Seconds | None = Field(
         default=None,
@@ -119,24 +177,34 @@ class Settings(BaseSettings):
     tool_calls_per_turn: Count = Field(default=8, description="Tool calls of one model turn that are carried out.")
     plan_steps: Count = Field(default=12, description="Steps of one plan.")
     model_timeout_s: Seconds = Field(default=120.0, description="Seconds that one attempt of a model call may take.")
+    stragglers: Count = Field(
+        default=64, description="Abandoned tool calls that may go on alone before blocking ones are refused."
+    )
     admission: AdmissionSetting = AdmissionSetting()
     retry: RetrySetting = RetrySetting()
     breaker: BreakerSetting = BreakerSetting()
     rates: dict[str, Rate] = Field(
-        default={}, description="Rate limits by provider:model, provider:*, tool or tool#tier."
+        default={},
+        description="Rate limits by provider:model, provider:*, tool or tool#tier, and by user:*, agent:*, tenant:*, "
+        "provider:NAME and global.",
     )
 
-    def limits(self) -> RunLimits:
-        """Return the bounds of one run, in the units that the policies use."""
-        return RunLimits(
-            ceiling=micros(self.run_usd),
-            deadline_s=self.deadline_s,
-            soft_deadline_s=self.soft_deadline_s or 0.8 * self.deadline_s,
-            depth=self.depth,
-            delegations=self.delegations,
-            tool_calls_per_turn=self.tool_calls_per_turn,
-            plan_steps=self.plan_steps,
-        )
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        check_surfaces(self)
+        return self
+
+    def limits(self, *surfaces: Surface) -> RunLimits:
+        """Return the bounds of one run, in the units that the policies use; the first of *surfaces* to say it wins."""
+        chosen = {
+            name: next((said for one in surfaces if (said := getattr(one, name)) is not None), getattr(self, name))
+            for name in Surface.model_fields
+        }
+        return run_limits(chosen, finish_share=self.finish_share, share=self.share)
+
+    def gate_limits(self) -> dict[str, GateLimits]:
+        """Return what the rates say, by their names, in the units that gates use."""
+        return {name: rate.limits() for name, rate in self.rates.items()}
 
     def places(self) -> dict[str, Path]:
         """Return the world's files and folders; what is relative lies in the workspace, or in the current folder."""

@@ -11,21 +11,21 @@ from coordinator.app.holders import build
 from coordinator.app.ports import Ports
 from coordinator.app.providers import Adapters
 from coordinator.app.started import Prepared, Started
+from coordinator.app.tenants import Tenants
 from coordinator.domain.calls import RunCall, Task
 from coordinator.domain.errors import CoordinatorError, Invalid
 from coordinator.domain.events import Observer
 from coordinator.domain.model import Model
 from coordinator.domain.result import RunResult
 from coordinator.domain.scope import Rights, RunState, Scope, TenantContext
+from coordinator.domain.surfaces import Resolver
 from coordinator.domain.team import Team
 from coordinator.engine.channel import deliver
 from coordinator.engine.crew import Crew
 from coordinator.engine.handle import EventFeed, RunHandle
-from coordinator.engine.offload import Threads
 from coordinator.engine.run import Manage, cancelled, completed, ended
 from coordinator.engine.tools import ToolCore
 from coordinator.pipelines import Cores, around_run, compose
-from coordinator.policies.accounts import run_account
 from coordinator.settings import Settings
 from coordinator.simulation.faults import FaultRule
 from coordinator.telemetry.guard import Guarded
@@ -44,6 +44,7 @@ class Coordinator:
         faults: which tools are to fail, and how; for scenarios and tests.
         ports: clock, ids and randomness.
         snapshots: images of databases, where several coordinators of a process share them.
+        tenants: looks up tenants that the settings do not name, at the start of every run.
 
     Raises:
         Invalid: the settings name a provider that does not exist.
@@ -60,6 +61,7 @@ class Coordinator:
         faults: Sequence[FaultRule] = (),
         ports: Ports | None = None,
         snapshots: Snapshots | None = None,
+        tenants: Resolver | None = None,
     ) -> None:
         self.team = team
         self.settings = settings or Settings()
@@ -69,7 +71,7 @@ class Coordinator:
         self._snapshots = snapshots or Snapshots()
         self._adapters = Adapters(dict(models or {}))
         self._started = Started()
-        self._limits = self.settings.limits()
+        self._tenants = Tenants(self.settings, tenants)
         self.held = build(team, self.settings, self._ports, self._adapters, faults)
         self._crew = self._assemble()
         self._run = around_run(self.held, Manage(self._crew))
@@ -183,10 +185,13 @@ class Coordinator:
 
     def _state(self, who: TenantContext, resources: Any, *observers: Observer) -> RunState:
         told: tuple[Observer, ...] = (*self._observers, *observers)
-        return RunState(self._ports.new_id(), who, self._limits, self._ports.stamp, told, resources)
+        who, limits = self._tenants.at_once(who)
+        return RunState(self._ports.new_id(), who, limits, self._ports.stamp, told, resources)
 
     async def _carry_out(self, task: Task, state: RunState, rights: Rights) -> RunResult:
         began = state.loop.time()
+        if self._tenants.asks_for(state.tenant):
+            state.tenant, state.limits = await self._tenants.find(state.tenant)
         manager = self.team.manager.name
         scope = Scope(state, manager, "run", (manager,), rights)
         try:
@@ -194,7 +199,8 @@ class Coordinator:
         except CoordinatorError as error:
             return ended(state, error, state.loop.time() - began)
         finally:
-            self.held.ledger.close(run_account(state.run_id))
+            for account in self.held.accounts.of_run(state):
+                self.held.ledger.close(account)
         return completed(state, reply, state.loop.time() - began)
 
     def _rights(self, task: Task) -> Rights:
@@ -229,5 +235,7 @@ class Coordinator:
                 yield resources
 
     def _assemble(self) -> Crew:
-        pipelines = compose(self.held, Cores(deliver, self._adapters, ToolCore(Threads())))
+        stragglers = self.held.stragglers
+        tools = ToolCore(self._ports.offload(stragglers), stragglers)
+        pipelines = compose(self.held, Cores(deliver, self._adapters, tools))
         return Crew(self.team, pipelines.model, pipelines.tool, pipelines.delegation, self.settings.model_timeout_s)

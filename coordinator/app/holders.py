@@ -5,46 +5,51 @@ from typing import Any
 
 from coordinator.app.ports import Ports
 from coordinator.app.providers import Adapters
-from coordinator.domain.limits import BreakerLimits, GateLimits, RetryLimits
+from coordinator.domain.limits import RetryLimits
 from coordinator.domain.model import Target
-from coordinator.domain.money import Price, micros
+from coordinator.domain.money import Price
+from coordinator.domain.surfaces import shared
 from coordinator.domain.team import Team
 from coordinator.domain.timer import Alarms
 from coordinator.pipelines import Holders
-from coordinator.policies.accounts import Accounts, Ceilings
+from coordinator.policies.accounts import Accounts
 from coordinator.policies.admission import Admission
 from coordinator.policies.budget import ModelPrices
+from coordinator.policies.rate_names import check_rates
 from coordinator.settings import Settings
 from coordinator.simulation.faults import FaultRule, Faults
 from coordinator.stores.memory.breaker import Breakers
 from coordinator.stores.memory.estimates import Estimates
 from coordinator.stores.memory.gate import Gates
-from coordinator.stores.memory.ledger import Ledger
+from coordinator.stores.memory.ledger import Ledger, LedgerLimits
 from coordinator.stores.memory.retries import RetryBudget
+from coordinator.stores.memory.stragglers import Stragglers
 
 
 def build(team: Team, settings: Settings, ports: Ports, adapters: Adapters, faults: Sequence[FaultRule]) -> Holders:
     """Build every holder that *settings* call for.
 
     Raises:
-        Invalid: the settings or the team name a provider that does not exist.
+        Invalid: the settings or the team name a provider that does not exist, or a rate nothing that the team has.
     """
+    rates = settings.gate_limits()
+    check_rates(rates, team)
     routes = _routes(team, settings, adapters)
     targets = sorted({str(target) for options in routes.values() for target in options})
-    ceilings = Ceilings(_micros(settings.tenant_day_usd), _micros(settings.global_day_usd))
     return Holders(
         admission=Admission(settings.admission.runs, settings.admission.waiting),
-        ledger=Ledger(),
-        accounts=Accounts(ceilings, ports.stamp),
-        gates=Gates(named=_gate_limits(team, settings, targets)),
+        ledger=Ledger(LedgerLimits(settings.money_queue, alert_share=settings.alert_share), ports.stamp),
+        accounts=Accounts(ports.stamp, shared(settings.global_day_usd, settings.share)),
+        gates=Gates(rates=rates),
         estimates=Estimates(),
-        breakers=Breakers(BreakerLimits(settings.breaker.failures, settings.breaker.cooldown_s)),
+        breakers=Breakers(settings.breaker.limits()),
         retries=RetryBudget(),
         chance=ports.chance,
         retry=RetryLimits(settings.retry.attempts, settings.retry.base_s, settings.retry.cap_s),
         routes=routes,
-        prices=ModelPrices(_prices(settings, targets)),
+        prices=ModelPrices(_prices(settings, targets), settings.min_output_tokens),
         alarms=Alarms(),
+        stragglers=Stragglers(settings.stragglers),
         faults=(Faults(faults, ports.chance),) if faults else (),
     )
 
@@ -60,17 +65,6 @@ def _routes(team: Team, settings: Settings, adapters: Adapters) -> dict[str, tup
     return routes
 
 
-def _gate_limits(team: Team, settings: Settings, targets: list[str]) -> dict[str, GateLimits]:
-    tiers = [f"{tool.name}#{tier}" for tool in team.tools.values() for tier in range(len(tool.tiers))]
-    limits = {}
-    for name in [*targets, *tiers]:
-        rate = _nearest(settings.rates, name)
-        if rate is not None:
-            requests, tokens = rate.requests or float("inf"), rate.tokens or float("inf")
-            limits[name] = GateLimits(requests, tokens, rate.per_s, rate.queue)
-    return limits
-
-
 def _prices(settings: Settings, targets: list[str]) -> dict[str, Price]:
     found = {name: _nearest(settings.prices, name) for name in targets}
     return {name: price.price() for name, price in found.items() if price is not None}
@@ -80,7 +74,3 @@ def _nearest(table: Mapping[str, Any], name: str) -> Any:
     """Return what *table* says of *name* itself, else of its provider (`offline:*`) or its tool."""
     head = name.partition(":")[0]
     return table.get(name) or table.get(f"{head}:*") or table.get(name.partition("#")[0])
-
-
-def _micros(usd: float | None) -> int | None:
-    return None if usd is None else micros(usd)

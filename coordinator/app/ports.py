@@ -3,9 +3,11 @@
 import random
 import time
 import uuid
+from collections.abc import Callable
 
-from coordinator.domain.ports import Chance, NewId, Stamp
+from coordinator.domain.ports import Chance, NewId, Offload, Stamp, Stragglers
 from coordinator.domain.value import value
+from coordinator.engine.offload import Threads
 
 
 def _new_id() -> str:
@@ -14,11 +16,13 @@ def _new_id() -> str:
 
 @value
 class Ports:
-    """Clock, ids and randomness, to be replaced where runs must repeat exactly.
+    """Clock, ids, randomness and threads, to be replaced where runs must repeat exactly.
 
-    *stamp*: UTC seconds; *new_id*: names of runs; *chance*: randomness of retries.
+    *stamp*: UTC seconds; *new_id*: names of runs; *chance*: randomness of retries; *offload* makes the place where
+    blocking work goes, given what keeps account of work whose caller has left.
     """
 
     stamp: Stamp = time.time
     new_id: NewId = _new_id
     chance: Chance = random.random
+    offload: Callable[[Stragglers], Offload] = Threads

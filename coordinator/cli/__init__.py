@@ -15,6 +15,7 @@ from coordinator.cli.exits import FAILED, INTERRUPTED, INVALID, OK, REFUSED
 from coordinator.cli.init import init
 from coordinator.cli.run import run
 from coordinator.cli.schema import schema
+from coordinator.cli.simulate import simulate_scenario
 from coordinator.cli.test import judge_scenarios
 from coordinator.cli.tools import tools
 from coordinator.domain.errors import CoordinatorError, Invalid, Refused
@@ -23,6 +24,7 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "init": init,
     "run": run,
     "test": judge_scenarios,
+    "simulate": simulate_scenario,
     "tools": tools,
     "schema": schema,
 }

@@ -152,6 +152,13 @@ class ModelCall:
             1, self.effect, self.keyed, dependency, self.labels,
         )  # fmt: skip
 
+    def clamped(self, max_output_tokens: int) -> "ModelCall":
+        """Return the same attempt with a smaller limit on the reply."""
+        return ModelCall(
+            self.scope, self.step, self.request.clamped(max_output_tokens), self.deadline, self.timeout, self.target,
+            self.attempt, self.effect, self.keyed, self.dependency, self.labels,
+        )  # fmt: skip
+
     def again(self) -> "ModelCall":
         """Return the same call as the next attempt."""
         return ModelCall(

@@ -19,6 +19,7 @@ class Kind(StrEnum):
     MODEL_ENDED = "model.ended"
     TOOL_STARTED = "tool.started"
     TOOL_ENDED = "tool.ended"
+    TOOL_LATE = "tool.late"
     RETRY = "retry"
     FALLBACK = "fallback"
     ISSUE = "issue"
@@ -26,6 +27,7 @@ class Kind(StrEnum):
     EVENTS_DROPPED = "events.dropped"
     BREAKER = "breaker"
     BUDGET_ALERT = "budget.alert"
+    BUDGET_OVERRUN = "budget.overrun"
 
 
 @value

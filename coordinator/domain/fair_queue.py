@@ -1,8 +1,8 @@
 """A queue that is fair between tenants: weighted deficit round robin.
 
-Source: M. Shreedhar and G. Varghese, "Efficient Fair Queueing using Deficit Round Robin", SIGCOMM 1995. The tenants that
-wait stand in a ring. In each round a tenant is fed one quantum for each unit of its weight, and is served as long as
-what it was fed covers the cost of its next request; what is left over stays for the next round, unless nobody of the
+Source: M. Shreedhar and G. Varghese, "Efficient Fair Queueing using Deficit Round Robin", SIGCOMM 1995. The tenants
+that wait stand in a ring. In each round a tenant is fed one quantum for each unit of its weight, and is served as long
+as what it was fed covers the cost of its next request; what is left over stays for the next round, unless nobody of the
 tenant waits any more. So over time each tenant gets its share of what is given out, whatever the size of its requests
 and however many wait, and a large request waits for a few rounds at most.
 
@@ -44,7 +44,7 @@ class FlowState:
 
 
 class Waiting:
-    """Somebody who waits. *cost* is what serving it takes of what tenants share, at least 1; *tokens* is for reports."""
+    """Somebody who waits. *cost*, at least 1: what serving it takes of what tenants share. *tokens* foretell waits."""
 
     __slots__ = ("cost", "flow", "place", "tokens")
 
@@ -86,12 +86,14 @@ class Flow:
 class FairQueue(Generic[W]):
     """Who waits, in the order of their turns. *size* is how many; nothing in here awaits."""
 
-    __slots__ = ("_arrivals", "_cost", "_flows", "_idle", "_left", "_quantum", "size")
+    __slots__ = ("_arrivals", "_cost", "_flows", "_idle", "_left", "_quantum", "size", "tokens")
 
     def __init__(self) -> None:
         self._flows: OrderedDict[str, Flow] = OrderedDict()
         """The ring: the first is the one whose turn it is."""
         self.size = 0
+        self.tokens = 0
+        """Of all who wait."""
         self._cost = 0
         self._arrivals = 0
         self._quantum = 1
@@ -170,11 +172,6 @@ class FairQueue(Generic[W]):
                 tokens += part * flow.tokens
         return requests, tokens
 
-    @property
-    def tokens(self) -> int:
-        """Tokens of all who wait."""
-        return sum(flow.tokens for flow in self._flows.values())
-
     def victim(self, standing: Standing) -> W | None:
         """Return who gives way to a newcomer when the queue is full; None when the newcomer is the one to go.
 
@@ -201,6 +198,7 @@ class FairQueue(Generic[W]):
 
     def _count(self, flow: Flow, waiter: Waiting, sign: int) -> None:
         self.size += sign
+        self.tokens += sign * waiter.tokens
         self._cost += sign * waiter.cost
         flow.cost += sign * waiter.cost
         flow.tokens += sign * waiter.tokens

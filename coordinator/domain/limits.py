@@ -4,6 +4,12 @@ import math
 
 from coordinator.domain.value import value
 
+SCOPES = ("user", "agent", "tenant", "provider")
+"""What a rate may be limited by, beside a dependency and everybody, as `user:NAME` or `user:*`."""
+
+EVERYBODY = "global"
+"""The name of the rate that all calls together keep."""
+
 
 @value
 class GateLimits:
@@ -23,10 +29,16 @@ class GateLimits:
 
 @value
 class BreakerLimits:
-    """*failures* in a row open the switch; after *cooldown_s* seconds one probe may pass."""
+    """*failures* in a row open the switch; after *cooldown_s* seconds one probe may pass.
+
+    A share of failures of at least *rate*, among at least *calls* results of the last *window_s* seconds, opens it too.
+    """
 
     failures: int = 5
     cooldown_s: float = 30.0
+    rate: float = 0.5
+    window_s: float = 60.0
+    calls: int = 20
 
 
 @value

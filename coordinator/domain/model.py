@@ -72,6 +72,13 @@ class ModelRequest:
             object.__setattr__(self, "_size", size)
         return self._size
 
+    def clamped(self, max_output_tokens: int) -> "ModelRequest":
+        """Return the same logical request, and so the same digest, with a smaller limit on the reply."""
+        request = ModelRequest(self.messages, self.tools, self.output, self.model, max_output_tokens)
+        object.__setattr__(request, "_size", self.size)
+        object.__setattr__(request, "_digest", self.digest)
+        return request
+
     @property
     def digest(self) -> str:
         """Name of the request by content; equal requests have equal digests, whatever the order of keys."""
@@ -83,6 +90,15 @@ class ModelRequest:
             text = orjson.dumps(whole, option=orjson.OPT_SORT_KEYS)
             object.__setattr__(self, "_digest", blake2b(text, digest_size=16).hexdigest())
         return self._digest
+
+
+@value
+class Quota:
+    """What a provider says is left to us until it counts anew in *reset_s* seconds; None where it does not say."""
+
+    requests: int | None = None
+    tokens: int | None = None
+    reset_s: float = 60.0
 
 
 @value
@@ -98,6 +114,8 @@ class ModelReply:
     request_id: str = ""
     cost: int = 0
     """What the call cost, in micro-dollars; set by the Budget policy."""
+    quota: Quota | None = None
+    """What the provider's headers say is left; None when they say nothing."""
 
 
 @value

@@ -61,3 +61,8 @@ class Price:
         """Return the most that so many tokens may cost, in micro-dollars."""
         tokens = input_tokens * self.input + output_tokens * self.output
         return self.request - (-tokens // TOKENS_PER_PRICE)
+
+    def output_within(self, input_tokens: int, amount: int) -> int:
+        """Return the most output tokens that fit into *amount* micro-dollars beside the input; at least 0."""
+        left = (amount - self.request) * TOKENS_PER_PRICE - input_tokens * self.input
+        return max(0, left // self.output) if self.output else TOKENS_PER_PRICE

@@ -6,11 +6,14 @@ Holders keep the mutable state that runs share. They are built in `app/holders.p
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from coordinator.domain.fair_queue import Standing
 from coordinator.domain.money import Usage
 from coordinator.domain.value import value
+
+if TYPE_CHECKING:  # a scope's allowances are accounts, so that it knows this module
+    from coordinator.domain.scope import Scope
 
 T = TypeVar("T")
 
@@ -24,10 +27,53 @@ Chance = Callable[[], float]
 """The injected randomness: a number from 0 up to but excluding 1."""
 
 
+class Errand(Protocol):
+    """What work is done for, in case its caller leaves before it ends."""
+
+    @property
+    def name(self) -> str:
+        """The dependency that does it, such as `lookup#0`."""
+
+    def left(self) -> None:
+        """Learn that the caller has left, and that the work goes on alone."""
+
+    def late(self, error: BaseException | None) -> None:
+        """Learn how the work ended after all; None: well."""
+
+
 class Offload(Protocol):
     """Runs blocking work where it cannot stop the event loop."""
 
-    async def __call__(self, work: Callable[..., T], /, *args: Any) -> T: ...
+    async def __call__(self, work: Callable[..., T], /, *args: Any, errand: Errand | None = None) -> T:
+        """Run *work*; when the caller is cancelled the work goes on alone, and *errand* is told its end.
+
+        Raises:
+            Refused: `stragglers_full`, in passing, when too much work goes on alone already.
+        """
+
+
+class Straggler(Protocol):
+    """Work that goes on although its caller has left."""
+
+    def ended(self, error: BaseException | None) -> None:
+        """Record how it ended; None when it went well."""
+
+
+class Stragglers(Protocol):
+    """What goes on although its caller has left, counted and bounded."""
+
+    def check(self, name: str = "") -> None:
+        """Say no to new work while too much goes on alone.
+
+        Args:
+            name: a dependency, which is refused only when work of its own is among that; any work, when empty.
+
+        Raises:
+            Refused: `stragglers_full`, in passing, with `retry_after`.
+        """
+
+    def keep(self, errand: Errand) -> Straggler:
+        """Record that the work of *errand* goes on alone."""
 
 
 @value
@@ -124,13 +170,16 @@ class Ledger(Protocol):
 
 
 class Permit(Protocol):
-    """A place taken in a gate."""
+    """A place taken in a gate; exactly one of `refund`, `correct` and `keep` ends it."""
 
     def refund(self) -> None:
         """Give requests and tokens back: nothing was sent."""
 
     def correct(self, tokens: int) -> None:
         """Replace the estimate by the *tokens* that were really used."""
+
+    def keep(self) -> None:
+        """Leave the estimate as it is: it is all that will ever be known."""
 
 
 class Gate(Protocol):
@@ -139,12 +188,16 @@ class Gate(Protocol):
     def try_take(self, tokens: int) -> Permit | None:
         """Take a place at once, or return None when there is none or others wait for one."""
 
-    async def take(self, tokens: int, deadline: float) -> Permit:
-        """Wait for a place, first in, first out.
+    def fits(self, tokens: int) -> bool:
+        """Say whether `try_take` would succeed."""
+
+    async def take(self, tokens: int, deadline: float, standing: Standing) -> Permit:
+        """Wait for a place, fairly between tenants and, inside a tenant, behind its older runs.
 
         Args:
             tokens: estimate of what the call will use.
             deadline: loop time by which the place is needed.
+            standing: whose call it is.
 
         Raises:
             Refused: `gate_full` or `deadline_out_of_reach`, both in passing and with `retry_after`.
@@ -152,6 +205,9 @@ class Gate(Protocol):
 
     def pause(self, seconds: float) -> None:
         """Admit nobody for *seconds*: the provider asked for it."""
+
+    def remaining(self, requests: float | None, tokens: float | None, reset_s: float) -> None:
+        """Admit no more than the provider says is left, until it counts anew in *reset_s* seconds; None: not said."""
 
 
 class Trial(Protocol):
@@ -173,6 +229,9 @@ class Gates(Protocol):
     def of(self, dependency: str) -> Gate:
         """Return the gate of *dependency*, opened on first use."""
 
+    def around(self, scope: "Scope", dependency: str) -> Gate:
+        """Return what a call in *scope* must pass: the gate of *dependency*, and those around it, as one."""
+
 
 class Estimates(Protocol):
     """What calls usually use, learned per dependency; rates go by it, money never does."""
@@ -188,10 +247,13 @@ class RetryBudget(Protocol):
     """Bounds how much retries may add to what a dependency is asked anyway."""
 
     def request(self, dependency: str) -> None:
-        """Count a call that is about to be made for the first time."""
+        """Count a first attempt that was sent; those that a policy refused were not."""
 
     def retry(self, dependency: str) -> bool:
         """Take one retry out of the budget; False when it is spent."""
+
+    def helped(self, dependency: str) -> None:
+        """Give a retry back: it went well."""
 
 
 class Breaker(Protocol):

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from coordinator.domain.content import Passage
 from coordinator.domain.events import Event, Kind, Observer
+from coordinator.domain.ports import Account
 from coordinator.domain.result import Issue
 from coordinator.domain.value import value
 
@@ -15,12 +16,16 @@ S = TypeVar("S")
 
 @value
 class TenantContext:
-    """Who pays and what may be seen; travels in every call. *surface* names a set of limits."""
+    """Who pays and what may be seen; travels in every call.
+
+    *surface* names a set of limits; *weight* is the tenant's share where tenants take turns.
+    """
 
     tenant: str = "default"
     user: str | None = None
     session: str | None = None
     surface: str = "default"
+    weight: int = 1
 
 
 @value
@@ -37,7 +42,10 @@ class Rights:
 
 @value
 class RunLimits:
-    """The bounds of one run. Money in micro-dollars; times are seconds."""
+    """The bounds of one run, and of the accounts it shares with others. Money in micro-dollars; times are seconds.
+
+    Of *ceiling*, *finish* is kept for the manager's own calls. None: there is no such account.
+    """
 
     ceiling: int
     deadline_s: float = math.inf
@@ -46,6 +54,10 @@ class RunLimits:
     delegations: int = 24
     tool_calls_per_turn: int = 8
     plan_steps: int = 12
+    finish: int = 0
+    session: int | None = None
+    user_day: int | None = None
+    tenant_day: int | None = None
 
 
 class RunState:
@@ -61,8 +73,8 @@ class RunState:
     """
 
     __slots__ = (
-        "_loop", "_observers", "_own", "_seq", "_stamp", "cost", "deadline", "issues", "limits", "model", "passages",
-        "resources", "run_id", "soft_deadline", "steps", "tenant", "turns",
+        "_loop", "_observers", "_own", "_seq", "_stamp", "cost", "deadline", "issues", "late", "limits", "model",
+        "order", "passages", "resources", "run_id", "soft_deadline", "steps", "tenant", "turns", "waits",
     )  # fmt: skip
 
     def __init__(
@@ -90,9 +102,15 @@ class RunState:
         """Model calls, tool calls and delegations so far."""
         self.model = ""
         """The last model that answered, as `provider:name`."""
+        self.order = 0
+        """Its place in the order of admission, from 1; inside a tenant, older runs go first."""
         self.issues: list[Issue] = []
         self.passages: dict[str, list[Passage]] = {}
         """What the run's tools retrieved, by source."""
+        self.late: set[str] = set()
+        """Steps of tool calls whose work goes on although the calls have ended."""
+        self.waits: dict[str, float] = {}
+        """Seconds that its calls have waited so far, by what for; parallel ones add up."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stamp = stamp
         self._observers = observers
@@ -115,6 +133,10 @@ class RunState:
         if state is None:
             state = self._own[owner] = factory()
         return state
+
+    def waited(self, cause: str, seconds: float) -> None:
+        """Add *seconds* that a call has waited for *cause*: admission, gates, money or retries."""
+        self.waits[cause] = self.waits.get(cause, 0.0) + seconds
 
     def emit(self, kind: Kind, agent: str, step: str, data: Mapping[str, Any]) -> None:
         """Tell every observer what happened."""
@@ -142,6 +164,10 @@ class Scope:
     ancestors: tuple[str, ...] = ()
     """Roles from the manager down to and including this agent."""
     rights: Rights = Rights()
+    allowances: tuple[Account, ...] = ()
+    """What the delegations on the way here may spend of their own, the innermost first."""
+    deadline: float = math.inf
+    """Loop time at which the delegation that started the agent must be over; never later than the run's."""
 
     @property
     def tenant(self) -> TenantContext:

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar, get_type_hints
 from coordinator.domain.briefs import Brief
 from coordinator.domain.context import AgentContext
 from coordinator.domain.errors import Invalid
+from coordinator.domain.money import micros
 from coordinator.domain.scope import Rights
 from coordinator.domain.tool import Tool
 from coordinator.domain.world import World
@@ -31,6 +32,7 @@ class Agent(Generic[R]):
         max_output_tokens: int,
         parallel: int,
         timeout: float | None,
+        allowance: int | None = None,
     ) -> None:
         self.work = work
         self.name: str = getattr(work, "__name__", "agent")
@@ -42,6 +44,7 @@ class Agent(Generic[R]):
         self.max_output_tokens = max_output_tokens
         self.parallel = parallel
         self.timeout = timeout
+        self.allowance = allowance
         annotation = get_type_hints(work).get("return")
         self.report: type | None = annotation if isinstance(annotation, type) else None
         """The class that every report must be an instance of; None when the annotation is no class."""
@@ -62,6 +65,7 @@ def agent(
     max_output_tokens: int = 1024,
     parallel: int = 4,
     timeout: float | None = None,
+    allowance_usd: float | None = None,
 ) -> Callable[[Work[R]], Agent[R]]:
     """Make an async function `(brief, ctx) -> report` an agent; its docstring tells others what it is for.
 
@@ -73,6 +77,7 @@ def agent(
         max_output_tokens: bound on each reply.
         parallel: briefs it works on at once in a run, not counting those that wait for a delegate.
         timeout: seconds one brief may take; None for the rest of the run.
+        allowance_usd: dollars that one brief may cost, its delegates' work included; None for what the run has.
     """
 
     def decorate(work: Work[R]) -> Agent[R]:
@@ -81,6 +86,7 @@ def agent(
         return Agent(
             work, tools=tuple(tools), delegates=tuple(delegates), model=model, max_turns=max_turns,
             max_output_tokens=max_output_tokens, parallel=parallel, timeout=timeout,
+            allowance=None if allowance_usd is None else micros(allowance_usd),
         )  # fmt: skip
 
     return decorate

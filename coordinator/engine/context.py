@@ -37,14 +37,17 @@ class Context:
         place: its place among the member's slots, lent while it waits for delegates; None for the manager.
     """
 
-    __slots__ = ("_counts", "_forks", "_found", "_place", "_task", "crew", "member", "scope")
+    __slots__ = ("_counts", "_deadline", "_forks", "_found", "_place", "_standing", "_task", "crew", "member", "scope")
 
     def __init__(self, crew: Crew, scope: Scope, member: Agent[Any], place: Place | None = None) -> None:
         self.crew = crew
         self.scope = scope
         self.member = member
         self._place = place
+        self._deadline = min(scope.run.deadline, scope.deadline)
         self._task: asyncio.Task[Any] | None = None
+        self._standing = 0
+        """How often its task had been asked to end before the agent began."""
         self._counts: dict[str, int] = {}
         self._forks: set[str] = set()
         self._found: list[Passage] = []
@@ -90,8 +93,8 @@ class Context:
         return tuple(self._found)
 
     def remaining(self) -> float:
-        """Seconds until the run must be over; infinite when it has no deadline."""
-        deadline = self.scope.run.deadline
+        """Seconds until the agent must be done; infinite when neither it nor the run has a deadline."""
+        deadline = self._deadline
         return math.inf if deadline == math.inf else max(0.0, deadline - self.scope.run.loop.time())
 
     def ask(
@@ -138,7 +141,10 @@ class Context:
             )  # fmt: skip
         self._forks.add(name)
         here = self.scope
-        scope = Scope(here.run, here.agent, f"{here.path}/{name}", here.ancestors, here.rights)
+        scope = Scope(
+            here.run, here.agent, f"{here.path}/{name}", here.ancestors, here.rights, here.allowances,
+            deadline=here.deadline,
+        )  # fmt: skip
         branch = Context(self.crew, scope, self.member, self._place)
         branch._found = self._found
         return branch
@@ -160,11 +166,17 @@ class Context:
 
         Raises:
             Invalid: `foreign_task`, when another task than the first uses it.
+            CancelledError: the agent was cancelled, and did not end: it may begin nothing more.
         """
         task = asyncio.current_task(self.scope.run.loop)
-        if self._task is None:
+        assert task is not None
+        if self._task is task:
+            if task.cancelling() > self._standing:
+                raise asyncio.CancelledError
+        elif self._task is None:
             self._task = task
-        elif self._task is not task:
+            self._standing = task.cancelling()
+        else:
             raise Invalid(
                 f"the context of {self.scope.path} was used from another task",
                 code="foreign_task",
@@ -187,8 +199,7 @@ class Context:
     ) -> Awaitable[ModelReply]:
         """Send one request through the model pipeline."""
         request = ModelRequest(messages, tools, output, model, self.member.max_output_tokens)
-        run = self.scope.run
-        return self.crew.model(ModelCall(self.scope, step, request, run.deadline, self.crew.model_timeout))
+        return self.crew.model(ModelCall(self.scope, step, request, self._deadline, self.crew.model_timeout))
 
     async def call_tool(self, step: str, name: str, arguments: str, index: int = 0) -> ToolReply:
         """Send one call through the tool pipeline, and keep what it retrieved."""
@@ -200,7 +211,11 @@ class Context:
 
     async def call_member(self, step: str, name: str, brief: Brief) -> Report[Any]:
         """Send one brief through the delegation pipeline, and keep what it retrieved."""
-        call = DelegationCall(self.scope, step, self.crew.team.agents.get(name), name, brief, self.scope.run.deadline)
+        member = self.crew.team.agents.get(name)
+        deadline = self._deadline
+        if member is not None and member.timeout is not None:
+            deadline = min(deadline, self.scope.run.loop.time() + member.timeout)
+        call = DelegationCall(self.scope, step, member, name, brief, deadline)
         sent = self.crew.delegation(call)
         report = await (sent if self._place is None else self._place.while_lent(sent))
         self._found.extend(report.passages)

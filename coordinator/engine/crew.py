@@ -69,10 +69,11 @@ class Crew:
     def tool_call(self, scope: Scope, step: str, name: str, arguments: str, index: int) -> ToolCall:
         """Build the call of the tool *name*; a name that nobody knows is answered by the Rights policy."""
         tool = self.team.tools.get(name)
+        deadline = min(scope.run.deadline, scope.deadline)
         if tool is None:
-            return ToolCall(scope, step, name, arguments, None, index, scope.run.deadline)
+            return ToolCall(scope, step, name, arguments, None, index, deadline)
         contract = tool.contract
         return ToolCall(
-            scope, step, name, arguments, tool, index, scope.run.deadline, contract.timeout,
+            scope, step, name, arguments, tool, index, deadline, contract.timeout,
             effect=contract.effect, keyed=contract.keyed,
         )  # fmt: skip

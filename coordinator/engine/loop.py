@@ -7,7 +7,6 @@ from pydantic import BaseModel, ValidationError
 from coordinator.domain.briefs import Brief
 from coordinator.domain.content import Message, Origin, StopReason, ToolResult, ToolUse
 from coordinator.domain.errors import CoordinatorError, Fault, Invalid, Reached, Refused
-from coordinator.domain.model import ToolSpec
 from coordinator.engine import asking, talk
 from coordinator.engine.together import together
 
@@ -16,9 +15,15 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 
+ENDS = {"turn_limit": "used all its turns", "soft_deadline": "ran out of time"}
+"""What is said of an agent whose last turn came, by the code of the reason."""
+
 
 async def solve(ctx: "Context", brief: Brief, instructions: str, output: type[M]) -> M:
     """Work on *brief* for at most `max_turns` model turns; the last one is asked without tools, so that it answers.
+
+    After the soft deadline of the run every turn of a member is a last one: it answers with what it has, and the
+    manager finishes.
 
     Raises:
         Refused: `turn_limit`, or a policy that ends the agent (`loop_stopped`, a ceiling, the deadline).
@@ -30,7 +35,8 @@ async def solve(ctx: "Context", brief: Brief, instructions: str, output: type[M]
     cut = False
     for turn in range(1, ctx.member.max_turns + 1):
         step = ctx.number("turn")
-        offered = tools if turn < ctx.member.max_turns else ()
+        end = _last(ctx, turn) if tools else ""
+        offered = () if end else tools
         reply = await ctx.call_model(step, messages, offered, spec, ctx.member.model)
         if reply.stop is StopReason.MAX_TOKENS and not cut:
             # What arrives truncated is never executed: a cut tool call may be valid JSON and still not what was meant.
@@ -43,7 +49,8 @@ async def solve(ctx: "Context", brief: Brief, instructions: str, output: type[M]
             continue
         answer, complaint = asking.parse(reply, output, lambda _: "")
         if answer is not None:
-            _note_limit(ctx, offered, tools)
+            if end:
+                ctx.flag(end, f"{ctx.agent} {ENDS[end]} and answered with what it had")
             return answer
         messages = (*messages, talk.said(reply), complaint)
     raise Refused(
@@ -103,6 +110,10 @@ def _one_too_many(use: ToolUse, most: int) -> ToolResult:
     return talk.failure(use, refusal, Origin("tool", use.name))
 
 
-def _note_limit(ctx: "Context", offered: tuple[ToolSpec, ...], tools: tuple[ToolSpec, ...]) -> None:
-    if tools and not offered:
-        ctx.flag("turn_limit", f"{ctx.agent} used all its {ctx.member.max_turns} turns and answered with what it had")
+def _last(ctx: "Context", turn: int) -> str:
+    """Return the code of what makes *turn* a last one; empty when more may follow."""
+    run = ctx.scope.run
+    if turn == ctx.member.max_turns:
+        return "turn_limit"
+    member = len(ctx.scope.ancestors) > 1
+    return "soft_deadline" if member and run.loop.time() >= run.soft_deadline else ""

@@ -1,5 +1,6 @@
 """The core of the tool pipeline: one call of one tier, with every exception mapped to a declared outcome."""
 
+import asyncio
 import math
 import traceback
 from collections.abc import Callable
@@ -9,9 +10,10 @@ from coordinator.domain.calls import ToolCall, ToolReply
 from coordinator.domain.content import Origin
 from coordinator.domain.errors import CoordinatorError, Fault, Invalid, Reached
 from coordinator.domain.events import Kind
-from coordinator.domain.ports import Offload
+from coordinator.domain.ports import Errand, Offload, Stragglers
 from coordinator.domain.scope import TenantContext
 from coordinator.domain.tool import Tool
+from coordinator.engine.outlive import outlived
 
 T = TypeVar("T")
 
@@ -19,11 +21,12 @@ T = TypeVar("T")
 class ToolRoom:
     """What a tool is given as `ctx`: the ToolContext of one attempt."""
 
-    __slots__ = ("_call", "_offload")
+    __slots__ = ("_call", "_errand", "_offload")
 
-    def __init__(self, call: ToolCall, offload: Offload) -> None:
+    def __init__(self, call: ToolCall, offload: Offload, errand: Errand) -> None:
         self._call = call
         self._offload = offload
+        self._errand = errand
 
     @property
     def resources(self) -> Any:
@@ -52,20 +55,60 @@ class ToolRoom:
 
     async def offload(self, work: Callable[..., T], *args: Any) -> T:
         """Run blocking *work* where it cannot stop the others."""
-        return await self._offload(work, *args)
+        return await self._offload(work, *args, errand=self._errand)
+
+
+class ToolErrand:
+    """What one attempt of a tool call is done for: its run is told when it goes on alone, and how it ends."""
+
+    __slots__ = ("_call", "_left_at")
+
+    def __init__(self, call: ToolCall) -> None:
+        self._call = call
+        self._left_at = 0.0
+
+    @property
+    def name(self) -> str:
+        """The tool and its tier."""
+        return self._call.dependency or self._call.name
+
+    def left(self) -> None:
+        """Remember that the call ends before its work does."""
+        run = self._call.scope.run
+        self._left_at = run.loop.time()
+        run.late.add(self._call.step)
+
+    def late(self, error: BaseException | None) -> None:
+        """Tell how the work ended; the money that was booked for it as uncertain stays booked."""
+        call, run = self._call, self._call.scope.run
+        data = {
+            "tool": call.name, "dependency": self.name, "attempt": call.attempt, "outcome": _end(error),
+            "code": _code(call, error), "late_s": run.loop.time() - self._left_at,
+            "cost": call.tool.contract.price if call.tool else 0,
+        }  # fmt: skip
+        run.emit(Kind.TOOL_LATE, call.scope.agent, call.step, data)
 
 
 class ToolCore:
-    """Calls the tier that the call names.
+    """Calls the tier that the call names: an async one in a task of its own, a blocking one offloaded.
+
+    A cancelled call ends at once, or after a short grace, whatever the tool does. What goes on alone is a straggler;
+    when it ends, an event tells how (`tool.late`).
+
+    Args:
+        offload: where blocking work goes.
+        stragglers: keeps account of work whose callers have left.
 
     Raises:
         CoordinatorError: the tool's own.
         Invalid: a declared exception, with its declared code: the tool works, and its answer is this error.
         Fault: `tool_crashed` for anything else; its traceback goes into events only.
+        Refused: `stragglers_full`, in passing.
     """
 
-    def __init__(self, offload: Offload) -> None:
+    def __init__(self, offload: Offload, stragglers: Stragglers) -> None:
         self._offload = offload
+        self._stragglers = stragglers
 
     async def __call__(self, call: ToolCall) -> ToolReply:
         tool = call.tool
@@ -82,15 +125,33 @@ class ToolCore:
     async def _run(self, tool: Tool[Any], call: ToolCall) -> Any:
         tier = tool.tiers[call.tier]
         arguments = dict(call.arguments or ())
+        errand = ToolErrand(call)
         if tier.takes_context:
-            arguments["ctx"] = ToolRoom(call, self._offload)
+            arguments["ctx"] = ToolRoom(call, self._offload, errand)
         if tier.blocking:
-            return await self._offload(_bound(tier.function, arguments))
-        return await tier.function(**arguments)
+            return await self._offload(_bound(tier.function, arguments), errand=errand)
+        self._stragglers.check(call.dependency)
+        return await outlived(tier.function(**arguments), call.scope.run.loop, self._stragglers, errand)
 
 
 def _bound(function: Callable[..., T], arguments: dict[str, Any]) -> Callable[[], T]:
     return lambda: function(**arguments)
+
+
+def _end(error: BaseException | None) -> str:
+    if error is None:
+        return "done"
+    return "cancelled" if isinstance(error, asyncio.CancelledError) else "failed"
+
+
+def _code(call: ToolCall, error: BaseException | None) -> str:
+    if error is None:
+        return "ok"
+    if isinstance(error, CoordinatorError):
+        return error.code
+    declared = call.tool.contract.errors if call.tool else {}
+    known = next((code for kind, code in declared.items() if isinstance(error, kind)), "tool_crashed")
+    return "cancelled" if isinstance(error, asyncio.CancelledError) else known
 
 
 def _mapped(tool: Tool[Any], call: ToolCall, error: Exception) -> CoordinatorError:

@@ -7,6 +7,7 @@ from coordinator.domain.briefs import Brief, Report
 from coordinator.domain.calls import DelegationCall
 from coordinator.domain.errors import CoordinatorError, Fault, Reached
 from coordinator.domain.events import Kind
+from coordinator.domain.ports import Account
 from coordinator.domain.scope import Scope
 from coordinator.domain.team import Agent
 from coordinator.engine.context import Context
@@ -54,7 +55,12 @@ def _child(call: DelegationCall, member: Agent[Any]) -> Scope:
     """Return the scope of the member: the rights of its parent, narrowed to what it declares."""
     parent = call.scope
     rights = parent.rights.narrow(member.declares.tools, member.declares.members)
-    return Scope(parent.run, call.name, call.step, (*parent.ancestors, call.name), rights)
+    allowances = parent.allowances
+    if member.allowance is not None:
+        allowances = (Account(f"allowance/{parent.run.run_id}/{call.step}", member.allowance), *allowances)
+    return Scope(
+        parent.run, call.name, call.step, (*parent.ancestors, call.name), rights, allowances, deadline=call.deadline
+    )  # fmt: skip
 
 
 def _broken(code: str, message: str) -> Fault:

@@ -5,6 +5,7 @@ What is random comes from injected chance, so that a simulation repeats exactly.
 
 import asyncio
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -91,9 +92,22 @@ class MishapLaw(BaseModel):
 CALM = MishapLaw()
 BAD_DAY = MishapLaw(
     throttled=0.01, throttled_until=0.01, server_error=0.015, unreached=0.01, cut=0.005, stall=0.003,
-    wrong_usage=0.02, overrun=0.001, unknown_tool=0.005, endless_loop=0.003, huge_text=0.005,
+    wrong_usage=0.02, overrun=0.0004, unknown_tool=0.005, endless_loop=0.003, huge_text=0.005,
 )  # fmt: skip
 """A provider as nobody wants it: about one call in twelve meets with something."""
+
+
+class Outage(BaseModel):
+    """A while in which a provider is down: half of the calls cannot connect, the others are answered 500."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    begins_s: float = Field(ge=0, allow_inf_nan=False, description="Loop time at which it begins.")
+    lasts_s: float = Field(ge=0, allow_inf_nan=False, description="Seconds until the provider is up again.")
+
+    def covers(self, now: float) -> bool:
+        """Say whether the provider is down at loop time *now*."""
+        return self.begins_s <= now < self.begins_s + self.lasts_s
 
 
 class SimulatedModel:
@@ -104,24 +118,31 @@ class SimulatedModel:
         chance: the injected randomness.
         latency: how long an answer takes.
         mishaps: what goes wrong, and how often.
+        outages: when everything does.
 
     Raises:
         Fault: what the drawn mishap is.
     """
 
-    __slots__ = ("_chance", "_latency", "_mishaps", "_quiet", "_words")
+    __slots__ = ("_chance", "_latency", "_mishaps", "_outages", "_quiet", "_words")
 
     def __init__(
-        self, words: Model, chance: Chance, latency: LatencyLaw | None = None, mishaps: MishapLaw = CALM
+        self,
+        words: Model,
+        chance: Chance,
+        latency: LatencyLaw | None = None,
+        mishaps: MishapLaw = CALM,
+        outages: Sequence[Outage] = (),
     ) -> None:
         self._words = words
         self._chance = chance
         self._latency = latency or LatencyLaw()
         self._mishaps = mishaps
+        self._outages = tuple(outages)
         self._quiet = mishaps == CALM
 
     async def __call__(self, model: str, request: ModelRequest) -> ModelReply:
-        mishap = None if self._quiet else self._mishaps.draw(self._chance)
+        mishap = self._mishap()
         if mishap == "stall":
             await asyncio.get_running_loop().create_future()
         if mishap in ("throttled", "throttled_until", "unreached"):  # a provider turns away at once
@@ -134,6 +155,13 @@ class SimulatedModel:
         if mishap is None and self._quiet:
             return reply
         return self._spoiled(mishap, request, reply)
+
+    def _mishap(self) -> Mishap | None:
+        if self._outages:
+            now = asyncio.get_running_loop().time()
+            if any(outage.covers(now) for outage in self._outages):
+                return "unreached" if self._chance() < 0.5 else "server_error"
+        return None if self._quiet else self._mishaps.draw(self._chance)
 
     def _failure(self, mishap: Mishap, request: ModelRequest) -> Fault:
         match mishap:

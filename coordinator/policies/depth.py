@@ -3,10 +3,13 @@
 from coordinator.domain.calls import DelegationCall, DelegationReply
 from coordinator.domain.errors import Refused
 from coordinator.domain.layer import Handler
+from coordinator.domain.result import Issue
 
 
 class Depth:
     """Bounds the depth and the number of a run's delegations; after the soft deadline no new one starts.
+
+    What was left undone for want of time is noted on the run, so that it never ends `completed`.
 
     Raises:
         Refused: `depth_exceeded`, `delegations_exceeded` or `soft_deadline`.
@@ -22,9 +25,9 @@ class Depth:
                 code="depth_exceeded", hint="do the work with your own tools",
             )  # fmt: skip
         if run.loop.time() >= run.soft_deadline:
-            raise Refused(
-                f"no time is left to delegate to {call.name}", code="soft_deadline", hint="finish with what is known"
-            )
+            undone = f"no time is left to delegate to {call.name}"
+            run.note(Issue(code="soft_deadline", message=undone, part=call.name), call.scope.agent, call.step)
+            raise Refused(undone, code="soft_deadline", hint="finish with what is known")
         made = run.own(self, _Count)
         if made.delegations >= limits.delegations:
             raise Refused(

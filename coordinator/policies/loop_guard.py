@@ -13,8 +13,9 @@ R = TypeVar("R")
 class LoopGuard:
     """Counts identical calls per agent path and run.
 
-    The calls of one turn are judged in their order: the judgement falls before the first await of this layer, nothing
-    outside it in a pipeline suspends, and the engine starts the calls of a turn in their order.
+    The calls of one turn are judged in their order, also under a loop that shuffles what is ready: the judgement falls
+    before the first await of this layer, nothing outside it in a pipeline suspends, and the engine lets each call of a
+    turn take its first step only after the one before.
 
     Args:
         repeats: this repetition of a call, and every later one, is refused.

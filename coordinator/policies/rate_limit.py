@@ -1,10 +1,11 @@
-"""RateLimit: requests and tokens pass a dependency's gate in the order of their arrival."""
+"""RateLimit: requests and tokens pass a dependency's gate, and those of user, agent, tenant, provider and everybody."""
 
 from typing import TypeVar
 
 from coordinator.domain import ports
 from coordinator.domain.calls import Attempt, ModelCall
 from coordinator.domain.errors import Fault
+from coordinator.domain.fair_queue import Standing
 from coordinator.domain.layer import Handler
 from coordinator.domain.model import ModelReply
 from coordinator.domain.money import Usage
@@ -21,7 +22,7 @@ class RateLimit:
     """Waits for a place before an attempt, and gives it back, corrects it or keeps it by the outcome table.
 
     Model calls count by an estimate of their tokens, which the reply corrects; tool calls count as requests only.
-    A dependency that throttles us pauses its gate for everybody.
+    A dependency that throttles us pauses its gate for everybody, and what it says is left to us is not exceeded.
 
     Args:
         gates: the gates of the process.
@@ -38,12 +39,12 @@ class RateLimit:
         self._estimates = estimates
 
     async def __call__(self, call: A, then: Handler[A, R]) -> R:
-        gate = self._gates.of(call.dependency)
+        gate = self._gates.around(call.scope, call.dependency)
         tokens = 0
         if isinstance(call, ModelCall):
             request = call.request
             tokens = self._estimates.expect(call.dependency, request.size, request.max_output_tokens)
-        permit = gate.try_take(tokens) or await gate.take(tokens, call.deadline)
+        permit = gate.try_take(tokens) or await _wait(gate, tokens, call)
         try:
             reply = await then(call)
         except BaseException as error:
@@ -52,7 +53,25 @@ class RateLimit:
         if isinstance(reply, ModelReply) and isinstance(call, ModelCall):
             permit.correct(_tokens(reply.usage))
             self._estimates.learn(call.dependency, call.request.size, reply.usage)
+            if reply.quota is not None:
+                gate.remaining(reply.quota.requests, reply.quota.tokens, reply.quota.reset_s)
+        else:
+            permit.keep()
         return reply
+
+
+async def _wait(gate: ports.Gate, tokens: int, call: Attempt) -> ports.Permit:
+    run = call.scope.run
+    began = run.loop.time()
+    try:
+        return await gate.take(tokens, call.deadline, _standing(call))
+    finally:
+        run.waited("gates", run.loop.time() - began)
+
+
+def _standing(call: Attempt) -> Standing:
+    run = call.scope.run
+    return Standing(run.tenant.tenant, run.tenant.weight, run.order, call.attempt)
 
 
 def _account(gate: ports.Gate, permit: ports.Permit, error: BaseException) -> None:
@@ -61,6 +80,8 @@ def _account(gate: ports.Gate, permit: ports.Permit, error: BaseException) -> No
         permit.refund()
     elif slot is Slot.CORRECT and isinstance(error, Fault) and (error.usage or not error.began):
         permit.correct(_tokens(error.usage) if error.usage else 0)
+    else:
+        permit.keep()
     if isinstance(error, Fault) and outcome(error) is Outcome.THROTTLED:
         gate.pause(PAUSE_S if error.retry_after is None else error.retry_after)
 

@@ -18,7 +18,10 @@ R = TypeVar("R")
 class Retry:
     """Repeats an attempt that failed for a passing reason, after an exponentially growing wait with full jitter.
 
-    A wait that the outside asked for is honoured. No wait reaches beyond the call's deadline: then the failure stands.
+    A wait that the outside asked for comes before it, so that those who were turned away together do not come back
+    together. No wait reaches beyond the call's deadline: then the failure stands. Every attempt passes what stands
+    inside of this layer again: gate, money, breaker and timeout.
+
     See "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
 
     Args:
@@ -35,18 +38,26 @@ class Retry:
         self._limits = limits or RetryLimits()
 
     async def __call__(self, call: A, then: Handler[A, R]) -> R:
-        self._budget.request(call.dependency)
+        first = True
         while True:
             try:
-                return await then(call)
+                reply = await then(call)
             except Fault as fault:
+                if first:
+                    self._budget.request(call.dependency)
                 wait = self._wait(call, fault)
                 if wait is None:
                     raise
                 _tell(call, fault, wait)
+            else:
+                count = self._budget.request if first else self._budget.helped
+                count(call.dependency)
+                return reply
             # Outside the handler, so that the wait holds no traceback alive.
+            call.scope.run.waited("retries", wait)
             await asyncio.sleep(wait)
             call = call.again()
+            first = False
 
     def _wait(self, call: Attempt, fault: Fault) -> float | None:
         limits = self._limits
@@ -56,7 +67,7 @@ class Retry:
             return None
         wait = self._chance() * min(limits.longest_s, limits.base_s * 2 ** (call.attempt - 1))
         if fault.retry_after is not None:
-            wait = max(wait, fault.retry_after)
+            wait += fault.retry_after
         if call.scope.run.loop.time() + wait >= call.deadline:
             return None
         return wait if self._budget.retry(call.dependency) else None

@@ -14,7 +14,7 @@ from coordinator.domain.calls import (
     ToolCall,
     ToolReply,
 )
-from coordinator.domain.errors import CoordinatorError
+from coordinator.domain.errors import CoordinatorError, UnknownOutcome
 from coordinator.domain.events import Kind
 from coordinator.domain.layer import Handler
 from coordinator.domain.model import ModelReply
@@ -174,20 +174,31 @@ class OfTools:
         """Tell how it went."""
         return {
             "tool": call.name, "code": "degraded" if reply.degraded else "ok", "cost": reply.cost,
-            "passages": len(reply.passages),
+            "passages": len(reply.passages), "outcome": "done",
         }  # fmt: skip
 
     def failing(self, call: ToolCall, error: BaseException) -> dict[str, Any]:
-        """Name what was called."""
-        return dict(self.opening(call))
+        """Name what was called, and what is known of its end: failed, cancelled, unknown, or late."""
+        return {**self.opening(call), "outcome": _outcome(call, error)}
 
 
 def _used(call: RunCall) -> dict[str, Any]:
     run = call.scope.run
-    return {
+    used: dict[str, Any] = {
         "task_kind": call.task.kind, "cost": run.cost, "turns": run.turns, "steps": run.steps, "model": run.model,
         "issues": len(run.issues),
     }  # fmt: skip
+    if run.waits:
+        used["waited_s"] = dict(run.waits)
+    return used
+
+
+def _outcome(call: ToolCall, error: BaseException) -> str:
+    if isinstance(error, UnknownOutcome):
+        return "unknown"
+    if call.step in call.scope.run.late:
+        return "late"
+    return "cancelled" if isinstance(error, asyncio.CancelledError) else "failed"
 
 
 def _foreign(error: BaseException) -> str:

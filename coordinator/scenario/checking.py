@@ -1,6 +1,6 @@
 """Whether the team has what a scenario names, and whether its world can be read."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ from coordinator.domain.team import Team
 from coordinator.scenario.document import Document, Place, nearest
 from coordinator.scenario.file import ScenarioFile
 from coordinator.scenario.inputs import Inputs
+from coordinator.simulation.faults import FaultRule
 
 
 def check_names(document: Document, file: ScenarioFile, team: Team) -> None:
@@ -23,11 +24,21 @@ def check_names(document: Document, file: ScenarioFile, team: Team) -> None:
         _check(document, ("expect", "delegations", name), name, team.agents, "member")
     if file.kind:
         _check(document, ("kind",), file.kind, team.task_types, "task_type")
-    for index, fault in enumerate(file.faults):
+    check_faults(document, file.faults, team, under=("faults",))
+
+
+def check_faults(document: Document, faults: Sequence[FaultRule], team: Team, under: Place = ()) -> None:
+    """Check that *team* has every tool and tier that *faults* name, which stand in *document* at *under*.
+
+    Raises:
+        Invalid: `unknown_tool` or `unknown_tier`, with the line and the nearest name.
+    """
+    for index, fault in enumerate(faults):
+        _check(document, (*under, index, "tool"), fault.tool, team.tools, "tool")
         tiers = len(team.tools[fault.tool].tiers)
         if fault.tier >= tiers:
             raise document.wrong(
-                ("faults", index, "tier"), f"tool {fault.tool} has no tier {fault.tier}",
+                (*under, index, "tier"), f"tool {fault.tool} has no tier {fault.tier}",
                 hint=f"its tiers are 0 to {tiers - 1}" if tiers > 1 else "its only tier is 0", code="unknown_tier",
             )  # fmt: skip
 
@@ -50,8 +61,6 @@ def find_world(document: Document, file: ScenarioFile, inputs: Inputs) -> dict[s
 
 
 def _tools(file: ScenarioFile) -> Iterator[tuple[Place, str]]:
-    for index, fault in enumerate(file.faults):
-        yield ("faults", index, "tool"), fault.tool
     for index, decision in enumerate(file.decisions):
         yield ("decisions", index, "tool"), decision.tool
     for name in file.expect.tools if file.expect else ():

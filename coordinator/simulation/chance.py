@@ -1,4 +1,4 @@
-"""Randomness and names from a seed: everything that a simulated world draws, in streams that do not disturb one another."""
+"""Randomness and names from a seed: all that a simulated world draws, in streams that do not disturb one another."""
 
 import random  # noqa: TID251 - generators that the caller seeds, never the process's own
 from collections.abc import Sequence

@@ -102,12 +102,8 @@ def draw_faults(tiers: Mapping[str, int], chance: Chance) -> tuple[FaultRule, ..
         tiers: how many implementations each tool has, by its name.
         chance: the injected randomness; the same draws give the same plan.
     """
-    plan = []
-    for tool, count in tiers.items():
-        for tier in range(count):
-            if chance() < FAULTY:
-                plan.append(_draw(tool, tier, chance))
-    return tuple(plan)
+    named = ((tool, tier) for tool, count in tiers.items() for tier in range(count))
+    return tuple(_draw(tool, tier, chance) for tool, tier in named if chance() < FAULTY)
 
 
 def _draw(tool: str, tier: int, chance: Chance) -> FaultRule:

@@ -1,6 +1,6 @@
 """What must hold at every moment, whatever happens: checked after every event of a simulated world."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from coordinator.domain.events import Event, Kind
@@ -27,11 +27,18 @@ class Snapshots(Protocol):
         """Return the state: one value, or one for each thing that is held."""
 
 
+class Accounts(Snapshots, Protocol):
+    """The accounts of money, which are looked at after every event, and so without a copy of each."""
+
+    def books(self) -> Iterable[Any]:
+        """Return every account as it lives."""
+
+
 class Watched(Protocol):
     """The holders of a Coordinator, as far as they are watched."""
 
     @property
-    def ledger(self) -> Snapshots:
+    def ledger(self) -> "Accounts":
         """The accounts of money."""
 
     @property
@@ -69,11 +76,12 @@ class Invariants:
 
     def check_money(self, event: Event | None = None) -> None:
         """Check the law of money on every account."""
-        for account in self._held.ledger.snapshot():
-            if account.settled + account.reserved > account.ceiling + account.overrun:
+        for account in self._held.ledger.books():
+            settled, reserved = account.settled, account.reserved
+            if settled + reserved > account.ceiling + account.overrun:
                 self._tell(_overdrawn(account), event)
-            if account.settled < 0 or account.reserved < 0 or account.reservations < 0:
-                self._tell(f"counter: account {account.name} has a negative amount: {account}", event)
+            if settled < 0 or reserved < 0 or account.reservations < 0:
+                self._tell(f"counter: account {account.name} has a negative amount: {account.state()}", event)
 
     def at_end(self) -> None:
         """Check that nothing is left, once the last run has ended."""

@@ -1,6 +1,8 @@
 """Where a task waits: the whole chain of awaits, from the task's own function to what it waits for."""
 
 import asyncio
+import gc
+import inspect
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -22,12 +24,19 @@ def _frames(waiting: Any) -> list[FrameType]:
     """Follow *waiting* inwards; a suspended task's own stack shows only its outermost frame."""
     frames: list[FrameType] = []
     while waiting is not None:
+        if type(waiting).__name__.startswith("async_generator_"):
+            # What awaits an asynchronous generator does not name it; the collector knows.
+            waiting = next(filter(inspect.isasyncgen, gc.get_referents(waiting)), None)
         frame = getattr(waiting, "cr_frame", None) or getattr(waiting, "gi_frame", None)
         frame = frame or getattr(waiting, "ag_frame", None)
         if frame is None:
             break
         frames.append(frame)
-        waiting = getattr(waiting, "cr_await", None) or getattr(waiting, "gi_yieldfrom", None)
+        waiting = (
+            getattr(waiting, "cr_await", None)
+            or getattr(waiting, "gi_yieldfrom", None)
+            or getattr(waiting, "ag_await", None)
+        )
     return frames
 
 

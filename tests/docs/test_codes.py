@@ -45,27 +45,33 @@ def places_of_codes() -> dict[str, int]:
     return places
 
 
+def in_calls(call: ast.Call, places: dict[str, int]) -> Iterator[str]:
+    """Yield the codes that *call* hands over: by position, or as the values of `errors={…}`."""
+    place = places.get(named(call), len(call.args))
+    yield from words(call.args[place] if place < len(call.args) else None)
+    for given in call.keywords:
+        if given.arg == "errors" and isinstance(given.value, ast.Dict):
+            for code in given.value.values:
+                yield from words(code)
+
+
+def in_defaults(parameters: ast.arguments) -> Iterator[str]:
+    given = reversed([*parameters.args, *parameters.kwonlyargs])
+    for parameter, default in zip(given, reversed([*parameters.defaults, *parameters.kw_defaults]), strict=False):
+        if parameter.arg == "code":
+            yield from words(default)
+
+
 def codes() -> Iterator[str]:
     places = places_of_codes()
     for node in nodes():
-        if isinstance(node, ast.keyword) and node.arg == "code":
-            yield from words(node.value)
-        elif isinstance(node, ast.arguments):
-            given = [*node.args, *node.kwonlyargs]
-            defaults = [*node.defaults, *node.kw_defaults]
-            for parameter, default in zip(reversed(given), reversed(defaults), strict=False):
-                yield from words(default) if parameter.arg == "code" else ()
-        elif isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") in ("default_code", "code"):
-            yield from words(node.value)
-        elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "default_code":
-            yield from words(node.value)
-        elif isinstance(node, ast.Call):
-            place = places.get(named(node), len(node.args))
-            yield from words(node.args[place] if place < len(node.args) else None)
-            for given in node.keywords:
-                if given.arg == "errors" and isinstance(given.value, ast.Dict):
-                    for code in given.value.values:
-                        yield from words(code)
+        match node:
+            case ast.keyword(arg="code") | ast.AnnAssign(target=ast.Name(id="code" | "default_code")):
+                yield from words(node.value)
+            case ast.arguments():
+                yield from in_defaults(node)
+            case ast.Call():
+                yield from in_calls(node, places)
 
 
 def documented() -> set[str]:

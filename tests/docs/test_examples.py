@@ -107,7 +107,9 @@ def _told(output: str) -> str:
 
 
 def test_the_readme_shows_what_make_run_prints():
-    recipe = re.search(r"^run:.*\n\t@\$\(BIN\)/coordinator (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    recipe = re.search(
+        r"^run:.*\n\t@\$\(BIN\)/coordinator (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M
+    )
     assert recipe
     command = [sys.executable, "-m", "coordinator", *recipe[1].split()]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, encoding="utf-8").stdout
@@ -141,8 +143,7 @@ def test_every_link_between_documents_leads_somewhere(path):
             continue
         file, _, anchor = target.partition("#")
         there = (path.parent / file).resolve() if file else path
-        if not there.exists():
-            broken.append(target)
-        elif anchor and anchor not in map(_slug, HEADING.findall(there.read_text(encoding="utf-8"))):
+        found = there.exists() and (not anchor or anchor in map(_slug, HEADING.findall(there.read_text("utf-8"))))
+        if not found:
             broken.append(target)
     assert broken == []

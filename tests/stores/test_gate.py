@@ -218,16 +218,17 @@ async def test_gates_are_kept_by_dependency_with_their_own_limits():
     assert gates.of("b").try_take(0) is not None
     for _ in range(100):
         assert gates.of("free").try_take(10**9) is not None
-    assert [state.dependency for state in gates.snapshot()] == ["a", "b", "free"]
+    assert [state.name for state in gates.snapshot()] == ["a", "b", "free"]
 
 
 async def test_what_is_touched_of_aiolimiter_behaves_as_it_is_used():
-    bucket = Bucket(100, 10, 0.5)
-    bucket.take(20)
+    bucket = Bucket(100, 10, 0.5, exact=True)
+    bucket.take(20, now())
+    taken_at = now()
     assert bucket.level == pytest.approx(20, abs=SOON)
     await asyncio.sleep(2)
     assert bucket.level == pytest.approx(10, abs=SOON)
-    bucket.give(4)
+    bucket.give(4, taken_at, now())
     assert bucket.level == pytest.approx(6, abs=SOON)
     assert bucket.delay(44) == 0
     assert bucket.delay(54) == pytest.approx(6 / 5, abs=SOON)

@@ -226,9 +226,10 @@ def searched(place: Shape, said: Said) -> Iterator[Any]:
 
 def _may_be_query(place: Shape) -> bool:
     about = set(raw_stems(f"{place.name} {place.description}"))
-    bound = {"pattern", "format"} & place.schema.keys() or about & (_CODE_WORDS | _PATH_WORDS) or is_identifier(place)
-    bound = bound or _KIND_WORDS & set(raw_stems(place.name))
-    return place.kind == "string" and not bound
+    if {"pattern", "format"} & place.schema.keys() or is_identifier(place):
+        return False
+    of_a_kind = about & (_CODE_WORDS | _PATH_WORDS) or _KIND_WORDS & set(raw_stems(place.name))
+    return place.kind == "string" and not of_a_kind
 
 
 def verbatim(place: Shape, said: Said) -> Iterator[Any]:

@@ -13,6 +13,7 @@ import pybreaker
 from coordinator.domain.errors import Refused
 from coordinator.domain.limits import BreakerLimits
 from coordinator.domain.value import value
+from coordinator.stores.memory.window import Window
 
 OnTransition = Callable[[str, str, str], None]
 """Is told dependency, old state and new state, at once and synchronously."""
@@ -20,13 +21,28 @@ OnTransition = Callable[[str, str, str], None]
 
 @value
 class BreakerState:
-    """One breaker: its state, failures in a row, and how often it has tripped."""
+    """One breaker: its state, failures in a row, how often it tripped, and what it saw and refused."""
 
     dependency: str
     state: str
     failures: int
     trips: int
     probing: bool
+    calls: int = 0
+    """Results in the window; it begins anew with every change of state."""
+    failed: int = 0
+    """Those of them that were failures."""
+    refused: int = 0
+    """Calls that were not let through, since the start."""
+    opens_at: float = 0.0
+    """Loop time from which a probe may pass, while the breaker is open."""
+
+    @property
+    def health(self) -> float:
+        """Return the share of the window's calls that went well; 0 unless the breaker is closed."""
+        if self.state != pybreaker.STATE_CLOSED:
+            return 0.0
+        return 1 - self.failed / self.calls if self.calls else 1.0
 
 
 class Breakers:
@@ -65,8 +81,10 @@ class Breakers:
 class Breaker(pybreaker.CircuitBreakerListener):
     """A switch that stops calls to what is down.
 
-    *failures* in a row open it; after the cooldown one probe may pass, whose success closes it and whose failure opens
-    it again. Results of calls that began before the last change of state are dropped. Needs a running event loop.
+    *failures* in a row open it, and so does a share of failures of *rate* among at least *calls* results of the last
+    *window_s* seconds; a success never opens it. After the cooldown one probe may pass, whose success closes it and
+    whose failure opens it again. Results of calls that began before the last change of state are dropped. Needs a
+    running event loop.
 
     Args:
         dependency: whose switch it is.
@@ -76,11 +94,13 @@ class Breaker(pybreaker.CircuitBreakerListener):
 
     def __init__(self, dependency: str, limits: BreakerLimits, on_transition: OnTransition | None = None) -> None:
         self._dependency = dependency
-        self._cooldown_s = limits.cooldown_s
+        self._limits = limits
         self._on_transition = on_transition
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._opened_at = 0.0
-        self._trips = 0
-        self._failures = 0
+        self._reason = ""
+        self._trips = self._failures = self._refused = 0
+        self._window = Window(limits.window_s)
         self._calm = Trial(self)
         self._probe: Trial | None = None
         self.state: str = pybreaker.STATE_CLOSED
@@ -97,11 +117,12 @@ class Breaker(pybreaker.CircuitBreakerListener):
         if self.state == pybreaker.STATE_CLOSED:
             # All calls of one closed period share one trial: none of them holds anything that could be lost.
             return self._calm
-        left = self._opened_at + self._cooldown_s - asyncio.get_running_loop().time()
+        left = self._opened_at + self._limits.cooldown_s - self._now()
         if self.state == pybreaker.STATE_OPEN and left <= 0:
             self._machine.half_open()
         if self.state == pybreaker.STATE_OPEN or self._probe is not None:
-            raise self._refusal(left if left > 0 else self._cooldown_s)
+            self._refused += 1
+            raise self._refusal(left if left > 0 else self._limits.cooldown_s)
         self._probe = Trial(self)
         return self._probe
 
@@ -113,16 +134,23 @@ class Breaker(pybreaker.CircuitBreakerListener):
             return
         if failed is None:
             return
+        self._window.count(self._now(), failed=failed)
         if failed:
-            self._failures += 1
-            self._record(_fail)
+            self._fail()
         elif self._failures or trial is not self._calm:
             self._failures = 0
             self._record(_pass)
 
     def snapshot(self) -> BreakerState:
         """Return the breaker as it stands."""
-        return BreakerState(self._dependency, self.state, self._failures, self._trips, self._probe is not None)
+        if self._loop is not None:
+            self._window.forget(self._loop.time())
+        window = self._window
+        opens_at = self._opened_at + self._limits.cooldown_s if self.state == pybreaker.STATE_OPEN else 0.0
+        return BreakerState(
+            self._dependency, self.state, self._failures, self._trips, self._probe is not None,
+            window.calls, window.failed, self._refused, opens_at,
+        )  # fmt: skip
 
     def state_change(
         self,
@@ -134,20 +162,42 @@ class Breaker(pybreaker.CircuitBreakerListener):
         old, self.state = self.state, new_state.name
         self._calm, self._probe = Trial(self), None
         if self.state == pybreaker.STATE_OPEN:
-            self._opened_at = asyncio.get_running_loop().time()
+            self._opened_at = self._now()
             self._trips += 1
         elif self.state == pybreaker.STATE_CLOSED:
             self._failures = 0
+        self._window.clear()
         if self._on_transition is not None:
             self._on_transition(self._dependency, old, self.state)
+
+    def _fail(self) -> None:
+        self._failures += 1
+        window, limits = self._window, self._limits
+        self._reason = f"it failed {self._failures} times in a row"
+        if (
+            self.state == pybreaker.STATE_CLOSED
+            and self._failures < limits.failures
+            and window.calls >= limits.calls
+            and window.failed >= limits.rate * window.calls
+        ):
+            self._reason = f"{window.failed} of its last {window.calls} calls failed"
+            self._machine.open()
+            return
+        self._record(_fail)
 
     def _record(self, result: Callable[[], None]) -> None:
         with suppress(_FailedError):
             self._machine.call(result)
 
+    def _now(self) -> float:
+        # Kept, because asking for the running loop is a system call in Python 3.11.
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop.time()
+
     def _refusal(self, retry_after: float) -> Refused:
         return Refused(
-            f"{self._dependency} is not called: it failed {self._failures} times in a row",
+            f"{self._dependency} is not called: {self._reason}",
             code="breaker_open", hint=f"it is tried again in {retry_after:.1f} s",
             retry_after=retry_after, passing=True,
         )  # fmt: skip

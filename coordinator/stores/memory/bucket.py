@@ -16,16 +16,18 @@ class Bucket:
         amount: per window, at least 1.
         window_s: seconds.
         burst: the share of *amount* that may pass at once.
+        exact: whether the lows of the level are kept, to give back neither too little nor too much; without, nothing is
+            given back for what may have leaked out meanwhile.
     """
 
     __slots__ = ("_limiter", "_lows", "_rate", "capacity")
 
-    def __init__(self, amount: float, window_s: float, burst: float) -> None:
+    def __init__(self, amount: float, window_s: float, burst: float, *, exact: bool) -> None:
         self.capacity = min(max(1.0, amount * burst), amount)
         # A single one per window leaves nothing for a rate beside the burst: one bucketful per window is strict.
         self._rate = max(amount - self.capacity, min(self.capacity, 1.0)) / window_s
         self._limiter = AsyncLimiter(self.capacity, self.capacity / self._rate)
-        self._lows = Lows()
+        self._lows = Lows() if exact else None
 
     @property
     def level(self) -> float:
@@ -35,18 +37,23 @@ class Bucket:
 
     def delay(self, amount: float, ahead: float = 0.0) -> float:
         """Return the seconds until *amount* fits when *ahead* passes before it; 0 when it fits now."""
-        over = self.level + ahead + min(amount, self.capacity) - self.capacity
+        capacity = self.capacity
+        over = self.level + ahead + (amount if amount < capacity else capacity) - capacity
         return over / self._rate if over > 0 else 0.0
 
     def take(self, amount: float, now: float) -> None:
-        """Take *amount* at *now*, whether it fits or not."""
-        level = self.level
-        self._lows.note(now, level)
+        """Take *amount* at *now*, whether it fits or not, right after its `delay` was asked for."""
+        level = self._limiter._level  # noqa: SLF001 - as above
+        if self._lows is not None:
+            self._lows.note(now, level)
         self._limiter._level = level + amount  # noqa: SLF001 - as above
 
     def give(self, amount: float, taken_at: float, now: float) -> None:
         """Give back what has not leaked out yet of *amount*, which was taken too much at *taken_at*."""
         level = self.level
-        self._lows.note(now, level)
-        given = min(amount, level, self._lows.since(taken_at))
-        self._limiter._level = level - given  # noqa: SLF001 - as above
+        if self._lows is None:
+            left = max(0.0, amount - (now - taken_at) * self._rate)
+        else:
+            self._lows.note(now, level)
+            left = min(amount, self._lows.since(taken_at))
+        self._limiter._level = max(0.0, level - left)  # noqa: SLF001 - as above

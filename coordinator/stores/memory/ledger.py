@@ -1,102 +1,204 @@
 """The accounts of money in one process: the worst case is held before a call, on every account it touches."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 
 from coordinator.domain.errors import Refused
-from coordinator.domain.money import dollars
-from coordinator.domain.ports import Account
+from coordinator.domain.fair_queue import Standing
+from coordinator.domain.ports import Account, Claim, Notice, Stamp
 from coordinator.domain.value import value
+from coordinator.stores.memory.books import NEVER, AccountState, Ask, Book, held
+from coordinator.stores.memory.waiting import WaitingRoom
 
-# Nobody can know when others settle. One second is about one model call.
-HELD_RETRY_S = 1.0
+ANYBODY = Standing()
+# Accounts of past days that are still in use are looked at again after so many seconds.
+SWEEP_S = 60.0
 
 
 @value
-class AccountState:
-    """One account, in micro-dollars; *reservations* are open, *overrun* is what was billed above what was held."""
+class LedgerLimits:
+    """How many may wait, how many accounts there may be, and at which part of its ceiling an account tells."""
 
-    name: str
-    ceiling: int
-    settled: int
-    reserved: int
-    reservations: int
-    overrun: int
-    overruns: int
-    uncertain: int
-    closed: bool
+    waiting: int = 10_000
+    accounts: int = 1_000_000
+    alert_share: float = 0.8
 
 
 class Ledger:
-    """Holds money on all accounts of a call or on none, without ever waiting.
+    """Holds money on all accounts of a call or on none.
 
-    Law: settled + reserved <= ceiling + overrun, on every account at all times.
+    Law: settled + reserved <= ceiling + overrun, on every account at all times. A ceiling that is lowered while an
+    account is in use refuses from then on; what was held before stands.
+
+    Args:
+        limits: of the ledger itself.
+        stamp: the injected clock, by which accounts expire; without it they never do.
     """
 
-    __slots__ = ("_books",)
+    __slots__ = ("_books", "_limits", "_room", "_stamp", "_sweep_at")
 
-    def __init__(self) -> None:
-        self._books: dict[str, _Book] = {}
+    def __init__(self, limits: LedgerLimits | None = None, stamp: Stamp | None = None) -> None:
+        self._books: dict[str, Book] = {}
+        self._limits = limits or LedgerLimits()
+        self._stamp = stamp
+        self._room = WaitingRoom(self._hold, self._limits.waiting, stamp)
+        self._sweep_at = math.inf
+
+    def try_reserve(self, accounts: Sequence[Account], amount: int) -> "Reservation | None":
+        """Hold all of *amount* micro-dollars at once, or return None, because it does not fit or others wait for it.
+
+        Raises:
+            ValueError: the amount is negative.
+        """
+        if amount < 0:
+            raise ValueError(f"{amount} micro-dollars cannot be held: the amount is negative")
+        books = []
+        for account in accounts:
+            book = self._book(account)
+            if (
+                book.settled + book.reserved + amount > account.ceiling - account.kept
+                or book.queue is not None
+                or book.closed
+            ):
+                return None
+            books.append(book)
+        return self._hold(books, amount)
 
     def reserve(self, accounts: Sequence[Account], amount: int, minimum: int | None = None) -> "Reservation":
-        """Hold *amount* micro-dollars on every one of *accounts*, or on none.
+        """Hold *amount* micro-dollars on every one of *accounts*, or what is unspent of them, or nothing.
 
         Args:
-            accounts: touched by the call, each once; opened at zero when they are new.
+            accounts: touched by the call, each once, from the narrowest to the widest; opened at zero when new.
             amount: the worst case of the call.
             minimum: the least with which the call makes sense; the amount itself when None.
 
         Raises:
             Refused: `budget_exhausted` when settled + minimum exceeds a ceiling or an overrun has closed the account;
-                `budget_held` with `retry_after` when it fits once others settle.
+                `budget_held` with `retry_after` when it fits once others settle; `accounts_full`.
             ValueError: the amount is negative.
         """
-        if amount < 0:
-            raise ValueError(f"{amount} micro-dollars cannot be held: the amount is negative")
-        books = [self._book(account) for account in accounts]
-        for book in books:
-            if book.settled + book.reserved + amount > book.ceiling or book.closed:
-                raise _refusal(books, amount, amount if minimum is None else minimum)
-        for book in books:
-            book.reserved += amount
-            book.reservations += 1
-        return Reservation(books, amount)
+        reservation = self.try_reserve(accounts, amount)
+        if reservation is not None:
+            return reservation
+        ask = self._ask(Claim(tuple(accounts), amount, amount if minimum is None else minimum, ANYBODY))
+        found = ask.grant()
+        if isinstance(found, Book):
+            raise held(found, ask)
+        if isinstance(found, Refused):
+            raise found
+        return self._hold(ask.books, found)
+
+    async def hold(self, claim: Claim, deadline: float) -> "Reservation | None":
+        """Wait until what is claimed can be held; None when a day of its accounts has ended meanwhile.
+
+        Between tenants those who wait are served in turn, by their weight; of one tenant the oldest run goes first.
+        Who waits holds nothing.
+
+        Args:
+            claim: the accounts and the amounts, which shrink to what is unspent.
+            deadline: loop time by which the money is needed.
+
+        Raises:
+            Refused: `budget_exhausted` as in `reserve`; `budget_queue_full`, `accounts_full`, or
+                `deadline_out_of_reach` when the others have not settled in time.
+        """
+        ask = self._ask(claim)
+        found = ask.grant()
+        if isinstance(found, Book):
+            return await self._room.wait(ask, found, deadline)
+        if isinstance(found, Refused):
+            raise found
+        return self._hold(ask.books, found)
 
     def close(self, account: str) -> None:
         """Forget *account*, which nothing will touch again.
 
         Raises:
-            RuntimeError: it still has open reservations.
+            RuntimeError: it still has open reservations, or somebody waits for it.
         """
         book = self._books.get(account)
         if book is None:
             return
-        if book.reservations:
-            raise RuntimeError(f"account {account} still has {book.reservations} open reservations")
+        if not book.idle:
+            raise RuntimeError(f"account {account} still has {book.reservations} open reservations or calls that wait")
         del self._books[account]
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait until others settle."""
+        return self._room.size
+
+    def books(self) -> Iterable[Book]:
+        """Return every account itself, for who looks at all of them often and changes none."""
+        return self._books.values()
 
     def snapshot(self) -> tuple[AccountState, ...]:
         """Return every account as it stands."""
         return tuple(book.state() for book in self._books.values())
 
-    def _book(self, account: Account) -> "_Book":
+    def _ask(self, claim: Claim) -> Ask:
+        parts = [(self._book(account), account.kept) for account in claim.accounts]
+        return Ask(parts, claim.amount, claim.minimum, claim.standing)
+
+    def _hold(self, books: list[Book], amount: int) -> "Reservation":
+        for book in books:
+            book.reserved += amount
+            book.reservations += 1
+        return Reservation(self._room, books, amount)
+
+    def _book(self, account: Account) -> Book:
         book = self._books.get(account.name)
         if book is None:
-            book = self._books[account.name] = _Book(account.name)
-        book.ceiling = account.ceiling
+            return self._open(account)
+        if book.ceiling != account.ceiling or book.expires < account.expires:
+            self._renew(book, account)
         return book
+
+    def _renew(self, book: Book, account: Account) -> None:
+        rises = account.ceiling > book.ceiling
+        book.ceiling = account.ceiling
+        book.expires = max(book.expires, account.expires)
+        if book.alert_at != NEVER:
+            book.alert_at = self._alert_at(account.ceiling)
+        if rises:
+            self._room.serve(book)
+
+    def _open(self, account: Account) -> Book:
+        now = self._stamp() if self._stamp else -math.inf
+        if now >= self._sweep_at or len(self._books) >= self._limits.accounts:
+            self._sweep(now)
+        if len(self._books) >= self._limits.accounts:
+            raise Refused(
+                f"{len(self._books)} accounts are open, and {account.name} would be one more",
+                code="accounts_full", hint="accounts of a day are forgotten when it ends", retry_after=SWEEP_S,
+            )  # fmt: skip
+        self._sweep_at = min(self._sweep_at, account.expires)
+        book = self._books[account.name] = Book(account, self._alert_at(account.ceiling))
+        return book
+
+    def _alert_at(self, ceiling: int) -> int:
+        return max(1, math.ceil(self._limits.alert_share * ceiling))
+
+    def _sweep(self, now: float) -> None:
+        """Forget what has expired; money still held is settled on its own day first."""
+        for name in [name for name, book in self._books.items() if book.expires <= now and book.idle]:
+            del self._books[name]
+        nearest = min((book.expires for book in self._books.values()), default=math.inf)
+        self._sweep_at = max(nearest, now + SWEEP_S)
 
 
 class Reservation:
     """Money held on several accounts; exactly one of `settle` or `release` ends it."""
 
-    __slots__ = ("_books", "amount")
+    __slots__ = ("_books", "_room", "amount")
 
-    def __init__(self, books: "list[_Book]", amount: int) -> None:
-        self._books: list[_Book] | None = books
+    def __init__(self, room: WaitingRoom, books: list[Book], amount: int) -> None:
+        self._room = room
+        self._books: list[Book] | None = books
         self.amount = amount
 
-    def settle(self, actual: int, *, uncertain: bool = False) -> None:
-        """Book *actual* micro-dollars in place of the amount held.
+    def settle(self, actual: int, *, uncertain: bool = False) -> Sequence[Notice]:
+        """Book *actual* micro-dollars in place of the amount held, and tell what somebody should know of.
 
         Args:
             actual: what was billed; what exceeds the amount held is overrun, which closes the accounts.
@@ -108,14 +210,14 @@ class Reservation:
         """
         if actual < 0:
             raise ValueError(f"{actual} micro-dollars cannot be booked: the amount is negative")
-        for book in self._end():
-            book.settled += actual
-            if uncertain:
-                book.uncertain += actual
-            if actual > self.amount:
-                book.overrun += actual - self.amount
-                book.overruns += 1
-                book.closed = True
+        books = self._end()
+        notices = []
+        for book in books:
+            notice = book.book(actual, self.amount, uncertain=uncertain)
+            if notice is not None:
+                notices.append(notice)
+        self._wake(books)
+        return notices
 
     def release(self) -> None:
         """Give everything back.
@@ -123,9 +225,9 @@ class Reservation:
         Raises:
             RuntimeError: the reservation has ended before.
         """
-        self._end()
+        self._wake(self._end())
 
-    def _end(self) -> "list[_Book]":
+    def _end(self) -> list[Book]:
         books, self._books = self._books, None
         if books is None:
             raise RuntimeError("a reservation ends exactly once, and this one has ended")
@@ -134,54 +236,8 @@ class Reservation:
             book.reservations -= 1
         return books
 
-
-class _Book:
-    __slots__ = (
-        "ceiling", "closed", "name", "overrun", "overruns", "reservations", "reserved", "settled", "uncertain",
-    )  # fmt: skip
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.ceiling = self.settled = self.reserved = self.reservations = 0
-        self.overrun = self.overruns = self.uncertain = 0
-        self.closed = False
-
-    def exhausted(self, minimum: int) -> bool:
-        return self.closed or self.settled + minimum > self.ceiling
-
-    def state(self) -> AccountState:
-        return AccountState(
-            self.name, self.ceiling, self.settled, self.reserved, self.reservations,
-            self.overrun, self.overruns, self.uncertain, self.closed,
-        )  # fmt: skip
-
-
-def _refusal(books: "list[_Book]", amount: int, minimum: int) -> Refused:
-    short = next((book for book in books if book.exhausted(minimum)), None)
-    if short is None:
-        held = next(book for book in books if book.settled + book.reserved + amount > book.ceiling)
-        return Refused(
-            f"{dollars(amount)} may be needed, and account {held.name} has {dollars(held.reserved)} of its "
-            f"{dollars(held.ceiling)} held by other calls",
-            code="budget_held", hint="ask again when they have settled",
-            details=_details(held, amount), retry_after=HELD_RETRY_S,
-        )  # fmt: skip
-    if short.closed:
-        return Refused(
-            f"account {short.name} is closed: {dollars(short.overrun)} more was billed than was held",
-            code="budget_exhausted", hint="check the prices in the settings", details=_details(short, amount),
-            ends_agent=True,
-        )  # fmt: skip
-    return Refused(
-        f"{dollars(minimum)} may be needed, and account {short.name} has spent {dollars(short.settled)} of its "
-        f"{dollars(short.ceiling)}",
-        code="budget_exhausted", hint="raise the ceiling or ask for less", details=_details(short, amount),
-        ends_agent=True,
-    )  # fmt: skip
-
-
-def _details(book: _Book, amount: int) -> dict[str, object]:
-    return {
-        "account": book.name, "amount": amount, "ceiling": book.ceiling, "settled": book.settled,
-        "reserved": book.reserved,
-    }  # fmt: skip
+    def _wake(self, books: list[Book]) -> None:
+        # From the narrowest to the widest: who need no longer wait at one joins the queue of the next in time.
+        for book in books:
+            if book.queue is not None:
+                self._room.serve(book)

@@ -10,8 +10,8 @@ class Lows:
     """Remembers the lows of a level that only sinks between two notes.
 
     Whoever took too much at some moment may have back what has not leaked out for want of it since. Had it taken less,
-    the level would have run alongside, lower by the difference, until it touched the floor: so the difference shrinks to
-    the lowest level seen since then, and no further.
+    the level would have run alongside, lower by the difference, until it touched the floor: so the difference shrinks
+    to the lowest level seen since then, and no further.
     """
 
     __slots__ = ("_levels", "_times")
@@ -24,6 +24,9 @@ class Lows:
     def note(self, now: float, level: float) -> None:
         """Remember that the level had sunk to *level* at *now*, before it rises again."""
         times, levels = self._times, self._levels
+        if level <= 0:
+            times[:], levels[:] = (now,), (0.0,)
+            return
         while levels and levels[-1] >= level:
             levels.pop()
             times.pop()

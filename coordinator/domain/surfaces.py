@@ -1,0 +1,163 @@
+"""Surfaces and tenants: named sets of limits, and who gets which."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any, Final, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from coordinator.domain.money import micros
+from coordinator.domain.scope import RunLimits
+
+Usd = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=0, le=31 * 86_400, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=10_000_000)]
+
+DEFAULT = "default"
+REFUSE = "refuse"
+SOFT_DEADLINE_SHARE = 0.8
+WIDER: Final = ("run_usd", "session_usd", "user_day_usd", "tenant_day_usd", "global_day_usd")
+"""Ceilings, from the narrowest to the widest: what one run may cost is part of what its session may cost, and so on."""
+FLAT: Final = (*WIDER, "deadline_s", "soft_deadline_s")
+
+
+class Surface(BaseModel):
+    """A named set of limits; what it leaves out is as in the flat settings of the same names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run_usd: Usd | None = None
+    """The most that one run may cost."""
+    session_usd: Usd | None = None
+    """The most that one session may cost."""
+    user_day_usd: Usd | None = None
+    """The most that one user may cost in a UTC day."""
+    tenant_day_usd: Usd | None = None
+    """The most that one tenant may cost in a UTC day."""
+    deadline_s: Seconds | None = None
+    """Seconds after which a run is ended."""
+    soft_deadline_s: Seconds | None = None
+    """Seconds after which no new delegation starts; by default four fifths of the deadline."""
+    depth: Count | None = None
+    """Delegations within delegations."""
+    delegations: Count | None = None
+    """Delegations of one run."""
+    tool_calls_per_turn: Count | None = None
+    """Tool calls of one model turn that are carried out."""
+    plan_steps: Count | None = None
+    """Steps of one plan."""
+
+
+class Tenant(Surface):
+    """One tenant: its surface, what it has different from it, and its share where tenants take turns."""
+
+    surface: str = DEFAULT
+    """The surface whose limits it has; `default` is that of the flat settings."""
+    weight: Annotated[int, Field(ge=1, le=1000)] = 1
+    """How many turns it has for one of a tenant of weight 1."""
+
+
+Resolver = Callable[[str], Awaitable[Tenant | None]]
+"""Looks a tenant up by name; None for one that does not exist."""
+
+
+def run_limits(chosen: dict[str, Any], *, finish_share: float, share: float) -> RunLimits:
+    """Return limits in the units that the policies use.
+
+    Args:
+        chosen: every limit of a surface by name; None where there is none.
+        finish_share: the part of the run's ceiling that is kept for the manager's own calls.
+        share: this process's part of the ceilings that runs share.
+    """
+    ceiling, deadline = micros(chosen["run_usd"]), chosen["deadline_s"]
+    return RunLimits(
+        ceiling=ceiling,
+        deadline_s=deadline,
+        soft_deadline_s=chosen["soft_deadline_s"] or SOFT_DEADLINE_SHARE * deadline,
+        depth=chosen["depth"],
+        delegations=chosen["delegations"],
+        tool_calls_per_turn=chosen["tool_calls_per_turn"],
+        plan_steps=chosen["plan_steps"],
+        finish=int(finish_share * ceiling),
+        session=shared(chosen["session_usd"], share),
+        user_day=shared(chosen["user_day_usd"], share),
+        tenant_day=shared(chosen["tenant_day_usd"], share),
+    )
+
+
+def shared(usd: float | None, share: float) -> int | None:
+    """Return this process's *share* of a ceiling in micro-dollars, rounded down so that all shares fit; None: none."""
+    return None if usd is None else int(micros(usd) * share)
+
+
+class Limited(Protocol):
+    """Settings that name surfaces and tenants beside flat limits."""
+
+    @property
+    def surfaces(self) -> Mapping[str, Surface]:
+        """Sets of limits by name."""
+
+    @property
+    def tenants(self) -> Mapping[str, Tenant]:
+        """Tenants by name."""
+
+    @property
+    def unknown_tenants(self) -> str:
+        """The surface of all others, or `refuse`."""
+
+    @property
+    def model_fields_set(self) -> set[str]:
+        """What somebody wrote."""
+
+
+def check_surfaces(settings: Limited) -> None:
+    """Check that limits do not contradict one another and that every surface exists.
+
+    Only what somebody wrote can contradict: a default gives way.
+
+    Raises:
+        ValidationError: naming the setting and what is wrong with it.
+    """
+    flat = {name: getattr(settings, name) for name in settings.model_fields_set if name in FLAT}
+    places: list[tuple[tuple[str, ...], dict[str, Any]]] = [((), flat)]
+    for name, surface in settings.surfaces.items():
+        places.append((("surfaces", name), flat | _said(surface)))
+    for name, tenant in settings.tenants.items():
+        under = settings.surfaces.get(tenant.surface)
+        if under is None and tenant.surface != DEFAULT:
+            raise _wrong(settings, ("tenants", name, "surface"), tenant.surface, _no_surface(settings, tenant.surface))
+        places.append((("tenants", name), flat | (_said(under) if under else {}) | _said(tenant)))
+    unknown = settings.unknown_tenants
+    if unknown not in (DEFAULT, REFUSE, *settings.surfaces):
+        raise _wrong(settings, ("unknown_tenants",), unknown, _no_surface(settings, unknown, REFUSE))
+    for place, limits in places:
+        found = contradiction(limits)
+        if found is not None:
+            raise _wrong(settings, (*place, found[0]), limits[found[0]], found[1])
+
+
+def contradiction(limits: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return which of *limits* contradicts another, and what is wrong, or None; what is not given is left out."""
+    given = [(name, limits[name]) for name in WIDER if limits.get(name) is not None]
+    for place, (narrow, least) in enumerate(given):
+        for wide, most in given[place + 1 :]:
+            if least > most:
+                return wide, f"{wide} = {most:g} is less than {narrow} = {least:g}, which could never be used up"
+    soft, hard = limits.get("soft_deadline_s"), limits.get("deadline_s")
+    if soft is not None and hard is not None and soft > hard:
+        return "soft_deadline_s", f"soft_deadline_s = {soft:g} is later than deadline_s = {hard:g}"
+    return None
+
+
+def _said(surface: Surface) -> dict[str, Any]:
+    return {name: said for name in FLAT if (said := getattr(surface, name, None)) is not None}
+
+
+def _no_surface(settings: Limited, name: str, *more: str) -> str:
+    return f"there is no surface {name!r}; surfaces: {', '.join((DEFAULT, *settings.surfaces, *more))}"
+
+
+def _wrong(settings: Limited, place: tuple[str, ...], given: Any, message: str) -> ValidationError:
+    kind = PydanticCustomError("contradiction", "{message}", {"message": message})
+    error = InitErrorDetails(type=kind, loc=place, input=given)
+    return ValidationError.from_exception_data(type(settings).__name__, [error])

@@ -1,0 +1,114 @@
+"""What has passed a gate, and so how soon the next may: leaky buckets, a pause, and what the provider says is left."""
+
+import asyncio
+import math
+
+from coordinator.domain.limits import GateLimits
+from coordinator.stores.memory.bucket import Bucket
+from coordinator.stores.memory.quota import Quota, told
+
+# What a whole window's amount costs a tenant; fine enough for a million requests a window.
+WHOLE = 10**9
+
+
+class Meter:
+    """Requests and tokens against their limits. Needs a running event loop.
+
+    Args:
+        limits: how much may pass.
+    """
+
+    __slots__ = ("_limits", "_loop", "_quota", "_requests", "_tokens", "paused_until")
+
+    def __init__(self, limits: GateLimits) -> None:
+        self._limits = limits
+        self._requests = _bucket(limits.requests, limits, exact=False)  # all that is ever given back is a refund
+        self._tokens = _bucket(limits.tokens, limits, exact=True)
+        self._quota: Quota | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.paused_until = -math.inf
+        """Loop time until which nobody passes."""
+
+    @property
+    def request_level(self) -> float:
+        """Requests that have not leaked out yet."""
+        return self._requests.level if self._requests else 0.0
+
+    @property
+    def token_level(self) -> float:
+        """Tokens that have not leaked out yet."""
+        return self._tokens.level if self._tokens else 0.0
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing that has passed, and nothing that the provider said, matters any more."""
+        now = self.now()
+        held = self.paused_until > now or (self._quota is not None and self._quota.until > now)
+        return not held and self.request_level <= 0 and self.token_level <= 0
+
+    def now(self) -> float:
+        """Return the loop's time; the loop is kept, because asking for it is a system call in Python 3.11."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop.time()
+
+    def cost(self, tokens: int) -> int:
+        """Return what a request costs its tenant: the larger of its shares of the window's requests and tokens."""
+        return max(1, int(WHOLE * max(1 / self._limits.requests, tokens / self._limits.tokens)))
+
+    def delay(self, tokens: int, requests_ahead: float = 0, tokens_ahead: float = 0) -> float:
+        """Return the seconds until a request of *tokens* fits when so much passes before it; 0 when it fits now."""
+        delay = 0.0
+        if self._requests:
+            delay = self._requests.delay(1, requests_ahead)
+        if self._tokens:
+            delay = max(delay, self._tokens.delay(tokens, tokens_ahead))
+        if self.paused_until > 0:
+            delay = max(delay, self.paused_until - self.now())
+        if self._quota is not None:
+            delay = max(delay, self._quota.delay(tokens, self.now()))
+        return delay
+
+    def take(self, tokens: int) -> float:
+        """Take one request of *tokens*, whether it fits or not; return the loop time at which it was taken."""
+        now = self.now()
+        if self._requests:
+            self._requests.take(1, now)
+        if self._tokens:
+            self._tokens.take(tokens, now)
+        if self._quota is not None:
+            self._quota.take(1, tokens)
+        return now
+
+    def give_back(self, tokens: int, taken_at: float) -> None:
+        """Return one request and *tokens* that were taken at loop time *taken_at*."""
+        now = self.now()
+        if self._requests:
+            self._requests.give(1, taken_at, now)
+        if self._tokens:
+            self._tokens.give(tokens, taken_at, now)
+        if self._quota is not None:
+            self._quota.take(-1, -tokens)
+
+    def correct(self, more: int, taken_at: float) -> None:
+        """Take *more* tokens than were taken at loop time *taken_at*; give so many back when negative."""
+        if self._tokens and more > 0:
+            self._tokens.take(more, self.now())
+        elif self._tokens and more < 0:
+            self._tokens.give(-more, taken_at, self.now())
+        if self._quota is not None:
+            self._quota.take(0, more)
+
+    def pause(self, seconds: float) -> None:
+        """Let nobody pass for *seconds*."""
+        self.paused_until = max(self.paused_until, self.now() + seconds)
+
+    def remaining(self, requests: float | None, tokens: float | None, reset_s: float) -> None:
+        """Let no more pass than the provider says is left for *reset_s* seconds; None where it does not say."""
+        now = self.now()
+        before = self._quota if self._quota is not None and self._quota.until > now else None
+        self._quota = told(before, requests, tokens, now + reset_s)
+
+
+def _bucket(amount: float, limits: GateLimits, *, exact: bool) -> Bucket | None:
+    return None if amount == math.inf else Bucket(amount, limits.window_s, limits.burst, exact=exact)

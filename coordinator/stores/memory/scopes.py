@@ -1,0 +1,157 @@
+"""Limits around one dependency's own: those of a user, an agent, a tenant, a provider, and of everybody."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
+
+from coordinator.domain import ports
+from coordinator.domain.fair_queue import Standing
+from coordinator.domain.limits import EVERYBODY, SCOPES, GateLimits
+from coordinator.domain.scope import Scope
+
+# Gates that nobody uses any more are looked for whenever there are twice as many as then, and at least so many.
+SWEEP = 1024
+
+
+class ScopeGate(ports.Gate, Protocol):
+    """A gate that can be forgotten."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether forgetting the gate would change nothing."""
+
+
+def own_limits(rates: Mapping[str, GateLimits], dependency: str) -> GateLimits | None:
+    """Return what *rates* say of *dependency* itself, else of its provider (`offline:*`) or its tool."""
+    provider = dependency.partition(":")[0]
+    return rates.get(dependency) or rates.get(f"{provider}:*") or rates.get(dependency.partition("#")[0])
+
+
+class Scopes:
+    """The gates around those of the dependencies, opened on first use and forgotten when idle.
+
+    Args:
+        rates: limits by `user:NAME`, `agent:NAME`, `tenant:NAME`, `provider:NAME` (with `*` for each that is not named;
+            each has its own gate) and `global`; other names are not looked at.
+        opened: opens a gate.
+    """
+
+    __slots__ = ("_gates", "_opened", "_rates", "_sweep_at", "any")
+
+    def __init__(self, rates: Mapping[str, GateLimits], opened: Callable[[str, GateLimits], ScopeGate]) -> None:
+        self._rates = {name: rate for name, rate in rates.items() if name.partition(":")[0] in (*SCOPES, EVERYBODY)}
+        self._opened = opened
+        self._gates: dict[str, ScopeGate] = {}
+        self._sweep_at = SWEEP
+        self.any = bool(self._rates)
+        """Whether there is any such limit."""
+
+    def __iter__(self) -> Iterator[ScopeGate]:
+        return iter(self._gates.values())
+
+    def around(self, own: ports.Gate, scope: Scope, dependency: str) -> ports.Gate:
+        """Return the way through all gates of a call, narrow to wide; *own*, its dependency's, stands among them."""
+        who = scope.tenant
+        # Users belong to their tenant; the same name under another one is somebody else.
+        user = self._gate("user", who.user, f"{who.tenant}/{who.user}") if who.user else None
+        agent, tenant = self._gate("agent", scope.agent), self._gate("tenant", who.tenant)
+        everybody = self._gate(EVERYBODY, "")
+        provider, of_model, _ = dependency.partition(":")
+        way: tuple[ports.Gate | None, ...] = (user, agent, own, tenant, everybody)
+        if of_model:
+            way = (user, agent, tenant, own, self._gate("provider", provider), everybody)
+        gates = tuple(gate for gate in way if gate is not None)
+        return own if len(gates) == 1 else Way(gates, own)
+
+    def _gate(self, kind: str, name: str, key: str = "") -> ScopeGate | None:
+        rates = self._rates
+        limits = rates.get(f"{kind}:{name}" if name else kind) or rates.get(f"{kind}:*")
+        if limits is None:
+            return None
+        key = f"{kind} {key or name}".rstrip()
+        gate = self._gates.get(key)
+        if gate is None:
+            if len(self._gates) >= self._sweep_at:
+                self._sweep()
+            gate = self._gates[key] = self._opened(key, limits)
+        return gate
+
+    def _sweep(self) -> None:
+        self._gates = {key: gate for key, gate in self._gates.items() if not gate.idle}
+        self._sweep_at = max(SWEEP, 2 * len(self._gates))
+
+
+class Way:
+    """Several gates in a row as one: a place in all of them, or in none.
+
+    Args:
+        gates: narrow to wide, so that who must wait for its own limit takes nothing of what others share.
+        own: the one among them that belongs to the dependency; what its provider says concerns this one alone.
+    """
+
+    __slots__ = ("_gates", "_own")
+
+    def __init__(self, gates: tuple[ports.Gate, ...], own: ports.Gate) -> None:
+        self._gates = gates
+        self._own = own
+
+    def fits(self, tokens: int) -> bool:
+        """Say whether `try_take` would succeed."""
+        return all(gate.fits(tokens) for gate in self._gates)
+
+    def try_take(self, tokens: int) -> "Permits | None":
+        """Take a place in every gate at once, or return None when one of them has none."""
+        if not self.fits(tokens):
+            return None
+        return Permits([permit for gate in self._gates if (permit := gate.try_take(tokens)) is not None])
+
+    async def take(self, tokens: int, deadline: float, standing: Standing) -> "Permits":
+        """Wait for a place in one gate after the other; whoever is refused or cancelled keeps none.
+
+        Args:
+            tokens: estimate of what the call will use.
+            deadline: loop time by which the places are needed.
+            standing: whose call it is.
+
+        Raises:
+            Refused: `gate_full` or `deadline_out_of_reach`, both in passing and with `retry_after`.
+        """
+        taken: list[ports.Permit] = []
+        try:
+            for gate in self._gates:
+                taken.append(gate.try_take(tokens) or await gate.take(tokens, deadline, standing))  # noqa: PERF401 - what was taken must be known when a wait ends early
+        except BaseException:
+            Permits(taken).refund()
+            raise
+        return Permits(taken)
+
+    def pause(self, seconds: float) -> None:
+        """Admit nobody to the dependency for *seconds*."""
+        self._own.pause(seconds)
+
+    def remaining(self, requests: float | None, tokens: float | None, reset_s: float) -> None:
+        """Admit no more to the dependency than its provider says is left until it counts anew in *reset_s* seconds."""
+        self._own.remaining(requests, tokens, reset_s)
+
+
+class Permits:
+    """Places in several gates; exactly one of `refund`, `correct` and `keep` follows."""
+
+    __slots__ = ("_permits",)
+
+    def __init__(self, permits: list[ports.Permit]) -> None:
+        self._permits = permits
+
+    def refund(self) -> None:
+        """Give all of them back: nothing was sent."""
+        for permit in self._permits:
+            permit.refund()
+
+    def correct(self, tokens: int) -> None:
+        """Replace the estimate by the *tokens* that were really used, in all of them."""
+        for permit in self._permits:
+            permit.correct(tokens)
+
+    def keep(self) -> None:
+        """Leave all of them as they are."""
+        for permit in self._permits:
+            permit.keep()

@@ -1,0 +1,113 @@
+"""Stragglers in one process: work that goes on although its caller has left."""
+
+import asyncio
+from contextlib import suppress
+
+from coordinator.domain.errors import Refused
+from coordinator.domain.ports import Errand
+from coordinator.domain.timer import Timer
+from coordinator.domain.value import value
+
+
+@value
+class StragglersState:
+    """What goes on alone, by the dependency that does it, and what became of all that did."""
+
+    working: tuple[str, ...]
+    most: int
+    ended: int
+    failed: int
+    refused: int
+    oldest_s: float
+
+
+class Stragglers:
+    """Keeps account of abandoned work: a thread cannot be stopped, and a coroutine may not care.
+
+    It bounds how much may go on at once by refusing new work of the kind; what has begun is always kept. Needs a
+    running event loop.
+
+    Args:
+        most: how many may go on alone before new work is refused.
+        retry_after_s: seconds after which those refused may ask again.
+    """
+
+    def __init__(self, most: int = 64, retry_after_s: float = 1.0) -> None:
+        self._most = most
+        self._retry_after_s = retry_after_s
+        self._working: dict[Straggler, None] = {}
+        self._ended = self._failed = self._refused = 0
+        self._none = asyncio.Event()
+
+    def check(self, name: str = "") -> None:
+        """Say no to new work while too much goes on alone.
+
+        Args:
+            name: a dependency, which is refused only when work of its own is among that; any work, when empty.
+
+        Raises:
+            Refused: `stragglers_full`, in passing, with `retry_after`.
+        """
+        if len(self._working) < self._most:
+            return
+        if name and all(straggler.errand.name != name for straggler in self._working):
+            return
+        self._refused += 1
+        raise Refused(
+            f"{len(self._working)} calls go on although nobody waits for them any more",
+            code="stragglers_full", hint="look at tools that block, or that do not end when they are cancelled",
+            retry_after=self._retry_after_s, passing=True,
+        )  # fmt: skip
+
+    def keep(self, errand: Errand) -> "Straggler":
+        """Record that the work of *errand* goes on alone."""
+        straggler = Straggler(self, errand, asyncio.get_running_loop())
+        self._working[straggler] = None
+        errand.left()
+        return straggler
+
+    def gone(self, straggler: "Straggler", *, failed: bool) -> None:
+        """Forget *straggler*, which has ended."""
+        del self._working[straggler]
+        self._ended += 1
+        self._failed += failed
+        if not self._working:
+            self._none.set()
+
+    async def drained(self, timeout: float) -> int:
+        """Wait until nothing goes on alone, at most *timeout* seconds, and return how much still does."""
+        loop = asyncio.get_running_loop()
+        with suppress(TimeoutError), Timer(loop.time() + timeout, loop):
+            while self._working:
+                self._none.clear()
+                await self._none.wait()
+        return len(self._working)
+
+    def snapshot(self) -> StragglersState:
+        """Return what goes on alone."""
+        working = list(self._working)
+        names = tuple(straggler.errand.name for straggler in working)
+        oldest = working[0].age_s if working else 0.0
+        return StragglersState(names, self._most, self._ended, self._failed, self._refused, oldest)
+
+
+class Straggler:
+    """One piece of work that goes on alone."""
+
+    __slots__ = ("_loop", "_since", "_stragglers", "errand")
+
+    def __init__(self, stragglers: Stragglers, errand: Errand, loop: asyncio.AbstractEventLoop) -> None:
+        self._stragglers = stragglers
+        self._loop = loop
+        self._since = loop.time()
+        self.errand = errand
+
+    @property
+    def age_s(self) -> float:
+        """Return for how many seconds it has gone on."""
+        return self._loop.time() - self._since
+
+    def ended(self, error: BaseException | None) -> None:
+        """Record how it ended; None when it went well."""
+        self._stragglers.gone(self, failed=error is not None)
+        self.errand.late(error)
