@@ -77,19 +77,24 @@ class Coordinator:
         self._run = around_run(self.held, Manage(self._crew))
         self._stack = AsyncExitStack()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._entered = False
+        self._at_work: set[asyncio.Future[None]] = set()
+        """One for each run under way, done when the run has ended."""
         self._shared: Any = None
         self._apart: dict[str, Any] = {}
         """What was opened for one tenant alone."""
         self._no_shared: Invalid | None = None
 
     async def __aenter__(self) -> Self:
-        self._loop = asyncio.get_running_loop()
-        await self._stack.__aenter__()
+        if self._entered:
+            raise Invalid("a coordinator is opened once", code="reopened", hint="make a new Coordinator")
+        self._entered = True
         try:
             self._shared = await self._stack.enter_async_context(self._resources(self._world))
         except Invalid as error:
             # A world may come with each run instead; a run that brings none is told what is missing here.
             self._no_shared = error
+        self._loop = asyncio.get_running_loop()
         return self
 
     async def __aexit__(
@@ -97,6 +102,8 @@ class Coordinator:
     ) -> None:
         self._loop = None
         await self._started.close()
+        while self._at_work:  # runs that others await end before what they work with is closed
+            await asyncio.wait(self._at_work)
         await self._stack.__aexit__(kind, error, trace)
 
     async def run(
@@ -121,9 +128,8 @@ class Coordinator:
             Invalid: wrong input; nothing was started. `not_open` or `wrong_loop` when used outside its `async with`.
         """
         self._check_open()
-        asked = task if isinstance(task, Task) else Task(text=task)
+        asked, who = _task(task), _who(tenant, user, session)
         rights = self._rights(asked)
-        who = TenantContext(tenant, user, session)
         if world is None:
             return await self._carry_out(asked, self._state(who, self._resources_of(tenant)), rights)
         async with self._resources(world) as resources:
@@ -160,7 +166,7 @@ class Coordinator:
             Invalid: as `run`, or `key_reused` when the key named another task.
         """
         self._check_open()
-        asked = task if isinstance(task, Task) else Task(text=task)
+        asked, who = _task(task), _who(tenant, user, session)
         digest = f"{asked.model_dump_json()}/{user}/{session}"
         known = None if key is None else self._started.known(tenant, key, digest)
         if known is not None:
@@ -168,7 +174,7 @@ class Coordinator:
         rights, resources = self._rights(asked), self._resources_of(tenant)
 
         def prepared(feed: EventFeed) -> Prepared:
-            state = self._state(TenantContext(tenant, user, session), resources, feed)
+            state = self._state(who, resources, feed)
             began = state.loop.time()
             work = self._carry_out(asked, state, rights)
             return Prepared(state.run_id, work, lambda: cancelled(state, state.loop.time() - began))
@@ -192,13 +198,19 @@ class Coordinator:
         began = state.loop.time()
         if self._tenants.asks_for(state.tenant):
             state.tenant, state.limits = await self._tenants.find(state.tenant)
-        manager = self.team.manager.name
-        scope = Scope(state, manager, "run", (manager,), rights)
+        manager = self.team.manager
+        own = rights.narrow(manager.declares)
+        scope = Scope(state, manager.name, "run", (manager.name,), own, grants=rights)
+        over = state.loop.create_future()
+        self._at_work.add(over)
         try:
             reply = await self._run(RunCall(scope, task))
         except CoordinatorError as error:
             return ended(state, error, state.loop.time() - began)
         finally:
+            state.ended = True
+            over.set_result(None)
+            self._at_work.discard(over)
             for account in self.held.accounts.of_run(state):
                 self.held.ledger.close(account)
         return completed(state, reply, state.loop.time() - began)
@@ -212,7 +224,7 @@ class Coordinator:
             raise Invalid(
                 f"the team has no task type {task.kind!r}", code="unknown_task_type", hint=f"task types: {known}"
             )
-        return self.team.rights.narrow(allowed, self.team.rights.members)
+        return self.team.rights.narrow(Rights(allowed, self.team.rights.members))
 
     def _check_open(self) -> None:
         if self._loop is None:
@@ -239,3 +251,22 @@ class Coordinator:
         tools = ToolCore(self._ports.offload(stragglers), stragglers)
         pipelines = compose(self.held, Cores(deliver, self._adapters, tools))
         return Crew(self.team, pipelines.model, pipelines.tool, pipelines.delegation, self.settings.model_timeout_s)
+
+
+def _task(task: str | Task) -> Task:
+    if isinstance(task, Task):
+        return task
+    if not isinstance(task, str):
+        raise Invalid(f"a task is text, not {type(task).__name__}", code="bad_task", hint="pass a str or a Task")
+    return Task(text=task)
+
+
+def _who(tenant: str, user: str | None, session: str | None) -> TenantContext:
+    for name, given in (("tenant", tenant), ("user", user), ("session", session)):
+        if given is None and name != "tenant":
+            continue
+        if not isinstance(given, str) or not given or not given.isprintable():
+            raise Invalid(
+                f"{name}={given!r} names nobody", code="bad_tenant", hint=f"{name} is text without control characters"
+            )
+    return TenantContext(tenant, user, session)

@@ -12,7 +12,7 @@ each tenant and the search for the next takes constant time. Costs are integers:
 
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Generic, TypeVar
 
@@ -58,7 +58,7 @@ class Waiting:
 
 W = TypeVar("W", bound=Waiting)
 
-_PLACE = attrgetter("place")
+_PLACE: Callable[[Waiting], tuple[int, int, int]] = attrgetter("place")
 
 
 class Flow:

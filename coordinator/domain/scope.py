@@ -35,9 +35,9 @@ class Rights:
     tools: frozenset[str] = frozenset()
     members: frozenset[str] = frozenset()
 
-    def narrow(self, tools: frozenset[str], members: frozenset[str]) -> "Rights":
-        """Return the rights that are both held here and declared there."""
-        return Rights(self.tools & tools, self.members & members)
+    def narrow(self, other: "Rights") -> "Rights":
+        """Return the rights that are both held here and in *other*."""
+        return Rights(self.tools & other.tools, self.members & other.members)
 
 
 @value
@@ -73,8 +73,8 @@ class RunState:
     """
 
     __slots__ = (
-        "_loop", "_observers", "_own", "_seq", "_stamp", "cost", "deadline", "issues", "late", "limits", "model",
-        "order", "passages", "resources", "run_id", "soft_deadline", "steps", "tenant", "turns", "waits",
+        "_loop", "_observers", "_own", "_seq", "_stamp", "cost", "deadline", "ended", "issues", "late", "limits",
+        "model", "order", "passages", "resources", "run_id", "soft_deadline", "steps", "tenant", "turns", "waits",
     )  # fmt: skip
 
     def __init__(
@@ -94,6 +94,8 @@ class RunState:
         """Loop time at which the run must be over; set when it is admitted."""
         self.soft_deadline = math.inf
         """Loop time after which no new delegation starts."""
+        self.ended = False
+        """Whether the run is over, so that nothing may be done in its name any more."""
         self.cost = 0
         """Micro-dollars settled so far."""
         self.turns = 0
@@ -164,10 +166,13 @@ class Scope:
     ancestors: tuple[str, ...] = ()
     """Roles from the manager down to and including this agent."""
     rights: Rights = Rights()
+    """What the agent itself may use: what it was given, as far as it declares it."""
     allowances: tuple[Account, ...] = ()
     """What the delegations on the way here may spend of their own, the innermost first."""
     deadline: float = math.inf
     """Loop time at which the delegation that started the agent must be over; never later than the run's."""
+    grants: Rights = Rights()
+    """What the agent was given and may pass on: to its delegates, as far as they or theirs declare it."""
 
     @property
     def tenant(self) -> TenantContext:

@@ -118,6 +118,8 @@ class Team:
         self._admit(manager)
         self.task_types = {kind: frozenset(names) for kind, names in (task_types or {}).items()}
         self.rights = Rights(frozenset(self.tools), frozenset(self.agents))
+        self.reaches = {name: _reach(member) for name, member in self.agents.items()}
+        """What each agent and those whom it reaches declare: the most that it may be given."""
 
     def _admit(self, member: Agent[Any]) -> None:
         known = self.agents.setdefault(member.name, member)
@@ -131,3 +133,19 @@ class Team:
         for delegate in member.delegates:
             if delegate.name not in self.agents or self.agents[delegate.name] is not delegate:
                 self._admit(delegate)
+
+
+def _reach(member: Agent[Any]) -> Rights:
+    """Return what *member*, its delegates, theirs and so on declare together."""
+    seen: dict[str, Agent[Any]] = {}
+    waiting = [member]
+    while waiting:
+        one = waiting.pop()
+        if one.name not in seen:
+            seen[one.name] = one
+            waiting.extend(one.delegates)
+    declared = [one.declares for one in seen.values()]
+    return Rights(
+        frozenset().union(*(rights.tools for rights in declared)),
+        frozenset().union(*(rights.members for rights in declared)),
+    )

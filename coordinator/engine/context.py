@@ -5,20 +5,19 @@ import math
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
-import orjson
 from pydantic import BaseModel
 
 from coordinator.domain.briefs import Brief, Plan, Report
 from coordinator.domain.calls import DelegationCall, ModelCall, ToolReply
 from coordinator.domain.content import Message, Passage
-from coordinator.domain.errors import Invalid
+from coordinator.domain.errors import CoordinatorError, Invalid
 from coordinator.domain.events import Kind
 from coordinator.domain.model import ModelReply, ModelRequest, OutputSpec, ToolSpec
 from coordinator.domain.result import Issue
 from coordinator.domain.scope import RunLimits, Scope, TenantContext
 from coordinator.domain.team import Agent
 from coordinator.domain.tool import Tool
-from coordinator.engine import asking, loop, plan
+from coordinator.engine import asking, loop, plan, talk
 from coordinator.engine.crew import Crew
 from coordinator.engine.slots import Place
 from coordinator.engine.together import together
@@ -37,7 +36,9 @@ class Context:
         place: its place among the member's slots, lent while it waits for delegates; None for the manager.
     """
 
-    __slots__ = ("_counts", "_deadline", "_forks", "_found", "_place", "_standing", "_task", "crew", "member", "scope")
+    __slots__ = (
+        "_counts", "_deadline", "_forks", "_found", "_place", "_standing", "_task", "crew", "member", "scope", "unmet",
+    )  # fmt: skip
 
     def __init__(self, crew: Crew, scope: Scope, member: Agent[Any], place: Place | None = None) -> None:
         self.crew = crew
@@ -51,6 +52,8 @@ class Context:
         self._counts: dict[str, int] = {}
         self._forks: set[str] = set()
         self._found: list[Passage] = []
+        self.unmet: dict[str, CoordinatorError] = {}
+        """What the model called and did not get, by the name it used, as long as nothing has made up for it."""
 
     @property
     def agent(self) -> str:
@@ -112,7 +115,7 @@ class Context:
 
     def use(self, tool: Tool[T], arguments: Mapping[str, Any]) -> Awaitable[T]:
         """Call *tool* once and return its verified output."""
-        return self._output(self.call_tool(self.number("use"), tool.name, orjson.dumps(dict(arguments)).decode()))
+        return self._output(self.call_tool(self.number("use"), tool.name, talk.arguments(tool.name, arguments)))
 
     def delegate(self, member: Agent[Any] | str, brief: Brief) -> Awaitable[Report[Any]]:
         """Hand *brief* to *member* and await its report."""
@@ -143,7 +146,7 @@ class Context:
         here = self.scope
         scope = Scope(
             here.run, here.agent, f"{here.path}/{name}", here.ancestors, here.rights, here.allowances,
-            deadline=here.deadline,
+            here.deadline, here.grants,
         )  # fmt: skip
         branch = Context(self.crew, scope, self.member, self._place)
         branch._found = self._found
@@ -168,7 +171,13 @@ class Context:
             Invalid: `foreign_task`, when another task than the first uses it.
             CancelledError: the agent was cancelled, and did not end: it may begin nothing more.
         """
-        task = asyncio.current_task(self.scope.run.loop)
+        run = self.scope.run
+        if run.ended:
+            raise Invalid(
+                f"run {run.run_id} is over, and its context was used",
+                code="run_over", hint="do all work before the manager hands its report back",
+            )  # fmt: skip
+        task = asyncio.current_task(run.loop)
         assert task is not None
         if self._task is task:
             if task.cancelling() > self._standing:

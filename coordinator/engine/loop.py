@@ -18,6 +18,10 @@ M = TypeVar("M", bound=BaseModel)
 ENDS = {"turn_limit": "used all its turns", "soft_deadline": "ran out of time"}
 """What is said of an agent whose last turn came, by the code of the reason."""
 
+UNKNOWN = "unknown_tool"
+REPEATED = "repeated_call"
+"""The one refusal after which nothing is missing: the result of the call is known already."""
+
 
 async def solve(ctx: "Context", brief: Brief, instructions: str, output: type[M]) -> M:
     """Work on *brief* for at most `max_turns` model turns; the last one is asked without tools, so that it answers.
@@ -51,6 +55,8 @@ async def solve(ctx: "Context", brief: Brief, instructions: str, output: type[M]
         if answer is not None:
             if end:
                 ctx.flag(end, f"{ctx.agent} {ENDS[end]} and answered with what it had")
+            for name, wish in ctx.unmet.items():
+                ctx.flag(wish.code, wish.message, name)
             return answer
         messages = (*messages, talk.said(reply), complaint)
     raise Refused(
@@ -68,7 +74,7 @@ async def act(ctx: "Context", step: str, uses: tuple[ToolUse, ...]) -> Message:
     most = ctx.limits.tool_calls_per_turn
     calls = [_call(ctx, f"{step}/tool{index + 1}", use, index) for index, use in enumerate(uses[:most])]
     results = [await calls[0]] if len(calls) == 1 else await together(calls)
-    results.extend(_one_too_many(use, most) for use in uses[most:])
+    results.extend(_one_too_many(ctx, use, most) for use in uses[most:])
     return talk.answered(results)
 
 
@@ -81,9 +87,15 @@ async def _call(ctx: "Context", step: str, use: ToolUse, index: int) -> ToolResu
     except Refused as refusal:
         if refusal.ends_agent:
             raise
+        if refusal.code != REPEATED:
+            ctx.flag(refusal.code, refusal.message, use.name)
         return talk.failure(use, refusal, origin)
     except CoordinatorError as error:
+        if error.code == UNKNOWN:
+            ctx.unmet[use.name] = error
         return talk.failure(use, error, origin)
+    # What was called by a wrong name, or once too often in a turn, has been made up for.
+    ctx.unmet = {name: wish for name, wish in ctx.unmet.items() if name != use.name and wish.code != UNKNOWN}
     return talk.success(use, reply.text, reply.origin, reply.degraded)
 
 
@@ -103,10 +115,11 @@ async def _delegate(ctx: "Context", step: str, use: ToolUse) -> ToolResult:
     return talk.success(use, talk.as_json(report.output), origin)
 
 
-def _one_too_many(use: ToolUse, most: int) -> ToolResult:
+def _one_too_many(ctx: "Context", use: ToolUse, most: int) -> ToolResult:
     refusal = Refused(
         f"only {most} tool calls are carried out in one turn", code="too_many_calls", hint="call it in the next turn"
     )
+    ctx.unmet[use.name] = refusal
     return talk.failure(use, refusal, Origin("tool", use.name))
 
 

@@ -13,6 +13,7 @@ from coordinator.domain.ports import Errand, Straggler, Stragglers
 
 T = TypeVar("T")
 
+
 class Threads:
     """The Offload port in life: a bounded number of worker threads, apart from everybody else's.
 

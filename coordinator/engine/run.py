@@ -58,6 +58,8 @@ def _reply(run: RunState, output: Any) -> RunReply:
         said = Status(output.status)
         for reason in output.reasons:
             run.note(reason)
+    if said is Status.COMPLETED and not _words(output).strip():
+        run.note(Issue(code="empty_reply", message="the manager handed back nothing to say"))
     if said is Status.COMPLETED and run.issues:
         said = Status.FLAGGED
     code = "ok" if said is Status.COMPLETED else run.issues[0].code if run.issues else said.value
@@ -67,7 +69,7 @@ def _reply(run: RunState, output: Any) -> RunReply:
 def completed(run: RunState, reply: RunReply, duration: float) -> RunResult:
     """Return the result of a run whose manager handed something back after *duration* seconds."""
     output = reply.output
-    said = output if isinstance(output, Reply) else Reply(text=_text(output))
+    said = output if isinstance(output, Reply) else Reply(text=_words(output))
     stop = next((issue.code for issue in run.issues if issue.code in UNFINISHED), "finished")
     plain = output.model_dump(mode="json") if isinstance(output, BaseModel) else output
     more = {"text": said.text, "citations": said.citations, "stop_reason": stop, "output": plain}
@@ -103,7 +105,7 @@ def _result(run: RunState, status: Status, code: str, duration: float, **more: A
     )  # fmt: skip
 
 
-def _text(output: Any) -> str:
+def _words(output: Any) -> str:
     if isinstance(output, str):
         return output
     if isinstance(output, BaseModel):

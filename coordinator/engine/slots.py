@@ -64,30 +64,38 @@ class Place:
     Who waits for another member holds no place, so members that delegate to one another cannot deadlock.
     """
 
-    __slots__ = ("_held", "_lent", "_slots")
+    __slots__ = ("_held", "_lent", "_retaking", "_slots")
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
         self._held = True
         self._lent = 0
+        self._retaking = asyncio.Lock()
 
     async def while_lent(self, work: Awaitable[T]) -> T:
         """Await *work* with the place given to others; several delegations at once lend it once."""
         self._lent += 1
-        if self._lent == 1:
-            self._held = False
-            self._slots.give()
+        self.leave()
         try:
             return await work
         finally:
             self._lent -= 1
             # A cancelled holder is on its way out and must not queue for a place again.
-            if self._lent == 0 and not isinstance(sys.exception(), asyncio.CancelledError):
-                await self._slots.take(returning=True)
-                self._held = True
+            if not isinstance(sys.exception(), asyncio.CancelledError):
+                await self._retake()
+
+    async def _retake(self) -> None:
+        """Wait for a place again; of several branches that come back, the first takes it for all of them."""
+        async with self._retaking:
+            if self._held or self._lent:
+                return
+            await self._slots.take(returning=True)
+            self._held = True
+            if self._lent:  # another branch has lent it since
+                self.leave()
 
     def leave(self) -> None:
-        """Give the place back for good, if it is held."""
+        """Give the place to others, if it is held."""
         if self._held:
             self._held = False
             self._slots.give()

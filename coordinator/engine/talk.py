@@ -1,5 +1,6 @@
 """How briefs, tool results and corrections are put into words for a model."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -63,6 +64,21 @@ def success(use: ToolUse, text: str, origin: Origin, degraded: str = "") -> Tool
     else:
         head = '{"status":"ok","code":"ok","result":'
     return ToolResult(use.id, use.name, f"{head}{text}}}", origin)
+
+
+def arguments(tool: str, given: Mapping[str, Any]) -> str:
+    """Return *given*, as an agent's code passes it, as JSON text.
+
+    Raises:
+        Invalid: `invalid_arguments`, when it holds what JSON cannot.
+    """
+    try:
+        return orjson.dumps(dict(given)).decode()
+    except (orjson.JSONEncodeError, TypeError, ValueError) as error:
+        raise Invalid(
+            f"the arguments of {tool} cannot be written as JSON: {error}", code="invalid_arguments",
+            hint="pass text, numbers, lists and mappings with text keys",
+        ) from error  # fmt: skip
 
 
 def wrong_fields(error: ValidationError) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from coordinator.domain.events import Kind
 from coordinator.domain.ports import Errand, Offload, Stragglers
 from coordinator.domain.scope import TenantContext
 from coordinator.domain.tool import Tool
-from coordinator.engine.outlive import outlived
+from coordinator.engine.apart import Apart
 
 T = TypeVar("T")
 
@@ -90,7 +90,7 @@ class ToolErrand:
 
 
 class ToolCore:
-    """Calls the tier that the call names: an async one in a task of its own, a blocking one offloaded.
+    """Calls the tier that the call names: an async one apart, a blocking one offloaded.
 
     A cancelled call ends at once, or after a short grace, whatever the tool does. What goes on alone is a straggler;
     when it ends, an event tells how (`tool.late`).
@@ -109,6 +109,7 @@ class ToolCore:
     def __init__(self, offload: Offload, stragglers: Stragglers) -> None:
         self._offload = offload
         self._stragglers = stragglers
+        self._apart = Apart(stragglers)
 
     async def __call__(self, call: ToolCall) -> ToolReply:
         tool = call.tool
@@ -131,7 +132,7 @@ class ToolCore:
         if tier.blocking:
             return await self._offload(_bound(tier.function, arguments), errand=errand)
         self._stragglers.check(call.dependency)
-        return await outlived(tier.function(**arguments), call.scope.run.loop, self._stragglers, errand)
+        return await self._apart(tier.function(**arguments), call.scope.run.loop, errand)
 
 
 def _bound(function: Callable[..., T], arguments: dict[str, Any]) -> Callable[[], T]:

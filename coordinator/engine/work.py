@@ -1,5 +1,6 @@
 """The edge of an agent: its function called, its report checked, its failure turned into a report."""
 
+import asyncio
 import traceback
 from typing import Any
 
@@ -8,11 +9,12 @@ from coordinator.domain.calls import DelegationCall
 from coordinator.domain.errors import CoordinatorError, Fault, Reached
 from coordinator.domain.events import Kind
 from coordinator.domain.ports import Account
-from coordinator.domain.scope import Scope
+from coordinator.domain.scope import Rights, RunState, Scope
 from coordinator.domain.team import Agent
 from coordinator.engine.context import Context
 from coordinator.engine.crew import Crew
 from coordinator.engine.slots import Place
+from coordinator.engine.together import first
 
 
 class Work:
@@ -29,7 +31,8 @@ class Work:
 
     async def __call__(self, call: DelegationCall, place: Place) -> Report[Any]:
         member = self._crew.team.agents[call.name]
-        return await perform(member, call.brief, Context(self._crew, _child(call, member), member, place))
+        scope = _child(call, member, self._crew.team.reaches[member.name])
+        return await perform(member, call.brief, Context(self._crew, scope, member, place))
 
 
 async def perform(member: Agent[Any], brief: Brief, ctx: Context) -> Report[Any]:
@@ -39,28 +42,46 @@ async def perform(member: Agent[Any], brief: Brief, ctx: Context) -> Report[Any]
         output = await member.work(brief, ctx)
     except CoordinatorError as error:
         return _failed(ctx, error)
-    except Exception as error:  # noqa: BLE001 - the edge of an agent is one of the three that may catch everything
-        data = {"code": "agent_crashed", "error": type(error).__name__, "traceback": traceback.format_exc()}
-        scope.run.emit(Kind.CRASH, scope.agent, scope.path, data)
-        return _failed(
-            ctx, _broken("agent_crashed", f"agent {scope.agent} crashed with {type(error).__name__}: {error}")
-        )
+    except BaseExceptionGroup as group:  # of a task group of the agent's own
+        cause = first(group)
+        return _failed(ctx, cause if isinstance(cause, CoordinatorError) else _crashed(ctx, cause))
+    except asyncio.CancelledError as error:
+        if cancelling(scope.run):
+            raise
+        return _failed(ctx, _crashed(ctx, error))
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the edge of an agent may catch everything
+        return _failed(ctx, _crashed(ctx, error))
     if member.report is not None and not isinstance(output, member.report):
         promised, given = member.report.__name__, type(output).__name__
         return _failed(ctx, _broken("bad_report", f"agent {scope.agent} promised {promised} and returned {given}"))
     return Report(scope.agent, scope.path, "done", output, passages=ctx.found)
 
 
-def _child(call: DelegationCall, member: Agent[Any]) -> Scope:
-    """Return the scope of the member: the rights of its parent, narrowed to what it declares."""
+def _child(call: DelegationCall, member: Agent[Any], reach: Rights) -> Scope:
+    """Return the scope of the member: it may pass on what its parent may, and use of that what it declares itself."""
     parent = call.scope
-    rights = parent.rights.narrow(member.declares.tools, member.declares.members)
+    grants = parent.grants.narrow(reach)
+    rights = grants.narrow(member.declares)
     allowances = parent.allowances
     if member.allowance is not None:
         allowances = (Account(f"allowance/{parent.run.run_id}/{call.step}", member.allowance), *allowances)
     return Scope(
-        parent.run, call.name, call.step, (*parent.ancestors, call.name), rights, allowances, deadline=call.deadline
+        parent.run, call.name, call.step, (*parent.ancestors, call.name), rights, allowances, call.deadline, grants
     )  # fmt: skip
+
+
+def cancelling(run: RunState) -> bool:
+    """Say whether the current task is really being cancelled, or its code only raised as if it were."""
+    task = asyncio.current_task(run.loop)
+    return task is not None and task.cancelling() > 0
+
+
+def _crashed(ctx: Context, error: BaseException) -> Fault:
+    scope = ctx.scope
+    trace = "".join(traceback.format_exception(error))
+    data = {"code": "agent_crashed", "error": type(error).__name__, "traceback": trace}
+    scope.run.emit(Kind.CRASH, scope.agent, scope.path, data)
+    return _broken("agent_crashed", f"agent {scope.agent} crashed with {type(error).__name__}: {error}")
 
 
 def _broken(code: str, message: str) -> Fault:

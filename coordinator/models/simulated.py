@@ -6,9 +6,9 @@ What is random comes from injected chance, so that a simulation repeats exactly.
 import asyncio
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from coordinator.domain.content import StopReason, ToolUse
 from coordinator.domain.errors import Fault, Reached, Throttle
@@ -70,6 +70,12 @@ class MishapLaw(BaseModel):
     huge_text: float = Share
     """The answer is 40 kB of text that fits no schema."""
     retry_after_s: float = Field(default=5.0, ge=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _at_most_all(self) -> Self:
+        if sum(share for _, share in self._shares()) > 1:
+            raise ValueError("the shares are more than 1 together")
+        return self
 
     def draw(self, chance: Chance) -> Mishap | None:
         """Return what happens to one call; None: nothing does."""

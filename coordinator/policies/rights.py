@@ -7,6 +7,7 @@ from typing import TypeVar
 from coordinator.domain.calls import DelegationCall, ToolCall
 from coordinator.domain.errors import Invalid, Refused
 from coordinator.domain.layer import Handler
+from coordinator.domain.result import Issue
 
 C = TypeVar("C", DelegationCall, ToolCall)
 R = TypeVar("R")
@@ -38,11 +39,14 @@ class Rights:
         if call.tool is None or call.name not in call.scope.rights.tools:
             raise _unknown("tool", call.name, call.scope.agent, call.scope.rights.tools)
         if call.effect.needs_person:
-            raise Refused(
+            refusal = Refused(
                 f"tool {call.name} has the effect {call.effect.value}, which a person must approve, and no approval "
                 "policy is configured",
                 code="needs_approval", hint="leave this step to a person",
             )  # fmt: skip
+            issue = Issue(code=refusal.code, message=refusal.message, part=call.name)
+            call.scope.run.note(issue, call.scope.agent, call.step)
+            raise refusal
 
 
 def _unknown(what: str, name: str, agent: str, allowed: Iterable[str]) -> Invalid:

@@ -47,7 +47,7 @@ def _work(live: Live, seeds: Sequence[int], mouth: Connection) -> None:
     for seed in seeds:
         world = live(seed)
         world = WorldReport(
-            world.seed, world.fingerprint, world.runs, world.statuses, world.codes, world.events, world.cost_usd,
+            world.seed, world.fingerprint, world.runs, world.statuses, world.codes, world.calls, world.events, world.cost_usd,
             world.seconds, world.breaches,
         )  # fmt: skip
         mouth.send(world)

@@ -8,7 +8,7 @@ from dataclasses import field
 from typing import cast
 
 from coordinator.app import Coordinator, Ports
-from coordinator.domain.events import Event
+from coordinator.domain.events import Event, Kind
 from coordinator.domain.model import Model, ModelReply, ModelRequest
 from coordinator.domain.result import RunResult, Status
 from coordinator.domain.value import value
@@ -30,6 +30,9 @@ CALLED_OFF_S = 1.0
 """A cancelled run is over within so many seconds."""
 
 
+_ENDED = frozenset({Kind.DELEGATION_ENDED, Kind.MODEL_ENDED, Kind.TOOL_ENDED})
+
+
 @value
 class WorldReport:
     """What happened in the world of one seed; *breaches* is empty when all that must hold did."""
@@ -40,6 +43,8 @@ class WorldReport:
     statuses: Mapping[str, int]
     codes: Mapping[str, int]
     """Why runs were refused or failed."""
+    calls: Mapping[str, int]
+    """How calls of models, tools and members ended other than well."""
     events: Mapping[str, int]
     cost_usd: float
     seconds: float
@@ -88,10 +93,11 @@ class _World:
         self._dice = Dice(plan.seed)
         self._fingerprint = Fingerprint()
         self._events: Counter[str] = Counter()
+        self._calls: Counter[str] = Counter()
         self._results: list[RunResult | BaseException] = []
         self._ended_at = 0.0
         self._loop: asyncio.AbstractEventLoop
-        self._scripts = _Scripts(stage.script)
+        self._scripts = Scripts(stage.script)
         self._coordinator = Coordinator(
             stage.team, plan.settings, world=stage.world, observers=[self._watch], models=self._models(supplies),
             faults=plan.faults, ports=self._ports(), snapshots=supplies.images,
@@ -128,7 +134,7 @@ class _World:
         codes = Counter(result.code for result in results if result.status in (Status.REFUSED, Status.FAILED))
         breaches = (*([hung] if hung else []), *self._invariants.breaches)
         return WorldReport(
-            self._plan.seed, self._fingerprint.hexdigest(), len(self._plan.visits), dict(+statuses), dict(codes),
+            self._plan.seed, self._fingerprint.hexdigest(), len(self._plan.visits), dict(+statuses), dict(codes), dict(self._calls),
             dict(self._events), sum(result.cost_usd for result in results), self._ended_at, breaches, tuple(results),
         )  # fmt: skip
 
@@ -143,6 +149,8 @@ class _World:
 
     def _watch(self, event: Event) -> None:
         self._events[event.kind] += 1
+        if event.kind in _ENDED and event.data["code"] != "ok":
+            self._calls[event.data["code"]] += 1
         self._fingerprint(event)
         self._invariants(event)
 
@@ -187,7 +195,7 @@ class _World:
         return attended
 
 
-class _Scripts:
+class Scripts:
     """The scripted model in a world of many runs: each run plays the script from its beginning.
 
     Args:

@@ -12,7 +12,7 @@ T = TypeVar("T")
 class Inline:
     """The Offload port without threads: the work is done at once when its time is over.
 
-    As with a thread, a caller that is cancelled leaves the work to itself: it is done nevertheless, when its time comes.
+    As with a thread, a caller that is cancelled leaves the work to itself, and it is done when its time comes.
 
     Args:
         stragglers: keeps account of work whose callers have left.
@@ -29,7 +29,7 @@ class Inline:
         self._longest_s = longest_s
 
     async def __call__(self, work: Callable[..., T], /, *args: Any, errand: Errand | None = None) -> T:
-        """Do *work* after a while; when the caller is cancelled it is done without him, and *errand* is told its end."""
+        """Do *work* after a while; when the caller is cancelled it is done alone, and *errand* is told its end."""
         self._stragglers.check()
         loop = asyncio.get_running_loop()
         until = loop.time() + self._chance() * self._longest_s

@@ -390,7 +390,9 @@ def test_everybody_who_always_waits_gets_the_share_of_its_weight() -> None:
 
 def test_a_queue_that_forgets_weights_is_found(monkeypatch: Any) -> None:
     join = FairQueue.join
-    monkeypatch.setattr(FairQueue, "join", lambda queue, waiter, standing: join(queue, waiter, Standing(standing.tenant)))
+    monkeypatch.setattr(
+        FairQueue, "join", lambda queue, waiter, standing: join(queue, waiter, Standing(standing.tenant))
+    )
     with pytest.raises((AssertionError, ExceptionGroup)):
         everybody_gets_the_share_of_its_weight()
 

@@ -35,7 +35,8 @@ INPUT = 118
 LEAST = INPUT + 2 * SHORTEST
 MESSAGES = (Message("user", (Text("x" * 100),)),)
 RUNS = 50
-LONGEST_WAIT_S = 5_000.0
+LONGEST_S = 5_000.0
+"""More than all calls of a world take one after another."""
 
 
 @tool(price_usd=0.0001)
@@ -114,7 +115,8 @@ class World:
             tasks.append(self.loop.create_task(self.run(run)))
             if self.chance.random() < 0.15:
                 self.loop.call_later(self.chance.random() * 20, tasks[-1].cancel)
-        await asyncio.wait(tasks)
+        _, waiting = await asyncio.wait(tasks, timeout=LONGEST_S)
+        assert not waiting, "somebody waits for ever"
         for task in tasks:
             if not task.cancelled():
                 task.result()
@@ -140,7 +142,6 @@ class World:
                 self.ledger.close(account)
 
     async def attempt(self, budget: Budget, call: Any, then: Any, *, inside: bool) -> None:
-        asked = self.loop.time()
         try:
             await budget(call, then)
         except Refused as no:
@@ -148,7 +149,6 @@ class World:
             self.check_no(no, call.scope, inside=inside)
         except CoordinatorError:
             pass
-        assert self.loop.time() - asked < LONGEST_WAIT_S
 
     def check_no(self, no: Refused, scope: Scope, *, inside: bool) -> None:
         """A call is refused for money only when it is spent, or held while the call is made inside a priced tool."""
@@ -209,7 +209,6 @@ def live(seed: int) -> World:
         assert isinstance(loop, VirtualLoop)
         world = World(seed, loop)
         runner.run(world.live())
-        assert loop.time() < 3 * SECONDS_PER_DAY
         return world
 
 
@@ -286,5 +285,5 @@ def test_the_law_bites(defect: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if place is Reservation and name == "_wake":
         place = WatchedReservation
     monkeypatch.setattr(place, name, planted)
-    with pytest.raises((AssertionError, Deadlock, BaseExceptionGroup)):
+    with pytest.raises((AssertionError, Deadlock)):
         hold_in_all(range(200))

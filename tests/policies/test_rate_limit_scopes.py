@@ -89,7 +89,7 @@ async def test_in_an_outage_of_429s_nothing_is_sent_while_the_dependency_asks_fo
 
 
 async def test_the_tenants_weight_and_the_runs_order_reach_the_queue(calls, make, replies):
-    gates, layer = limited(**{"fake_m": GateLimits(requests=61, window_s=60, burst=1 / 61)})
+    _, layer = limited(fake_m=GateLimits(requests=61, window_s=60, burst=1 / 61))
     order: list[int] = []
     await layer(calls.of_model(), answering(replies["model"]))
 

@@ -74,7 +74,7 @@ class Stragglers:
         if not self._working:
             self._none.set()
 
-    async def drained(self, timeout: float) -> int:
+    async def drained(self, timeout: float) -> int:  # noqa: ASYNC109 - it ends with a count, and not with an error
         """Wait until nothing goes on alone, at most *timeout* seconds, and return how much still does."""
         loop = asyncio.get_running_loop()
         with suppress(TimeoutError), Timer(loop.time() + timeout, loop):
