@@ -10,6 +10,7 @@ from typing import Any, Self
 from coordinator.app.holders import build
 from coordinator.app.ports import Ports
 from coordinator.app.providers import Adapters
+from coordinator.app.resources import open_resources
 from coordinator.app.started import Prepared, Started
 from coordinator.app.tenants import Tenants
 from coordinator.domain.calls import RunCall, Task
@@ -243,7 +244,7 @@ class Coordinator:
             yield None
             return
         with FolderWorld(world, self._snapshots) as places:
-            async with self.team.resources(places) as resources:
+            async with open_resources(self.team.resources, places) as resources:
                 yield resources
 
     def _assemble(self) -> Crew:

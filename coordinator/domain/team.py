@@ -45,8 +45,7 @@ class Agent(Generic[R]):
         self.parallel = parallel
         self.timeout = timeout
         self.allowance = allowance
-        annotation = get_type_hints(work).get("return")
-        self.report: type | None = annotation if isinstance(annotation, type) else None
+        self.report = _promised(work)
         """The class that every report must be an instance of; None when the annotation is no class."""
         self.declares = Rights(
             frozenset(tool.name for tool in tools), frozenset(member.name for member in delegates)
@@ -133,6 +132,15 @@ class Team:
         for delegate in member.delegates:
             if delegate.name not in self.agents or self.agents[delegate.name] is not delegate:
                 self._admit(delegate)
+
+
+def _promised(work: Work[Any]) -> type | None:
+    try:
+        annotation = get_type_hints(work).get("return")
+    except NameError:  # written as text and defined where we cannot see it
+        return None
+    checkable = isinstance(annotation, type) and not getattr(annotation, "_is_protocol", False)
+    return annotation if checkable and annotation is not Any else None
 
 
 def _reach(member: Agent[Any]) -> Rights:

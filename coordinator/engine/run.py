@@ -4,10 +4,11 @@ import asyncio
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
 from coordinator.domain.briefs import Brief
 from coordinator.domain.calls import RunCall, RunReply
-from coordinator.domain.errors import CoordinatorError, Fault, Refused
+from coordinator.domain.errors import CoordinatorError, Fault, Reached, Refused
 from coordinator.domain.money import usd
 from coordinator.domain.result import UNFINISHED, Issue, Reply, RunResult, Status, status_after
 from coordinator.domain.scope import RunState
@@ -91,6 +92,13 @@ def cancelled(run: RunState, duration: float) -> RunResult:
     if issue not in run.issues:
         run.issues.append(issue)
     return _result(run, Status.CANCELLED, "cancelled", duration, stop_reason="cancelled")
+
+
+def _no_json(output: Any, error: Exception) -> Fault:
+    return Fault(
+        f"the manager's report, of type {type(output).__name__}, cannot be written as JSON: {error}",
+        code="bad_report", hint="return text, plain values or a model", reached=Reached.YES,
+    )  # fmt: skip
 
 
 def _issue(error: CoordinatorError) -> Issue:

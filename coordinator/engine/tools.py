@@ -3,7 +3,7 @@
 import asyncio
 import math
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from coordinator.domain.calls import ToolCall, ToolReply
@@ -132,11 +132,34 @@ class ToolCore:
         if tier.blocking:
             return await self._offload(_bound(tier.function, arguments), errand=errand)
         self._stragglers.check(call.dependency)
-        return await self._apart(tier.function(**arguments), call.scope.run.loop, errand)
+        return await self._apart(_contained(tier.function(**arguments)), call.scope.run.loop, errand)
+
+
+class ToolLeftError(Exception):
+    """A tool tried to leave: it raised SystemExit, or a cancellation that nobody had asked for."""
+
+
+async def _contained(work: Coroutine[Any, Any, T]) -> T:
+    """Await *work*; its try to leave is a crash like any other, never the end of the program or of the run."""
+    try:
+        return await work
+    except SystemExit as error:
+        raise ToolLeftError("SystemExit") from error
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise ToolLeftError("CancelledError") from error
 
 
 def _bound(function: Callable[..., T], arguments: dict[str, Any]) -> Callable[[], T]:
-    return lambda: function(**arguments)
+    def work() -> T:
+        try:
+            return function(**arguments)
+        except SystemExit as error:
+            raise ToolLeftError("SystemExit") from error
+
+    return work
 
 
 def _end(error: BaseException | None) -> str:

@@ -11,7 +11,6 @@ CAUSES = {
     "admission_full": "admission",
     "draining": "admission",
     "gate_full": "gates",
-    "deadline_out_of_reach": "gates",
     "budget_exhausted": "money",
     "budget_held": "money",
     "budget_queue_full": "money",
@@ -22,6 +21,9 @@ CAUSES = {
     "soft_deadline": "deadlines",
 }
 """The limit behind a code."""
+
+QUEUES = frozenset({"admission", "gates", "money"})
+"""What foretells how long it would take; who could not wait so long says only that."""
 
 ADVICE = {
     "admission": "raise admission.runs",
@@ -47,17 +49,19 @@ def bottleneck(
     Args:
         runs: that ended.
         codes: why runs did not complete, with how many.
-        waiting: what was waited for.
+        waiting: what was waited for, the longest first.
         accounts: those that runs share, the fullest first.
         gates: all of them.
         breakers: all of them.
     """
+    most = waiting[0] if waiting else None
+    queues = [one for one in waiting if one.cause in QUEUES]
+    causes = {**CAUSES, "deadline_out_of_reach": queues[0].cause if queues else "gates"}
     stopped: dict[str, int] = {}
     for code, count in codes.items():
-        if code in CAUSES:
-            stopped[CAUSES[code]] = stopped.get(CAUSES[code], 0) + count
+        if code in causes:
+            stopped[causes[code]] = stopped.get(causes[code], 0) + count
     cause, count = max(stopped.items(), key=lambda pair: pair[1], default=("", 0))
-    most = max(waiting, key=lambda one: one.seconds, default=None)
     if runs and count >= NOTICEABLE * runs:
         why = f"it stopped {count} of {runs} runs ({count / runs:.0%})"
     elif most is not None and most.share >= NOTICEABLE:
@@ -68,9 +72,7 @@ def bottleneck(
     return Bottleneck(cause=cause, where=where, why=f"{why}; {ADVICE[cause]}")
 
 
-def _where(
-    cause: str, accounts: Sequence[AccountUse], gates: Sequence[GateUse], breakers: Sequence[BreakerUse]
-) -> str:
+def _where(cause: str, accounts: Sequence[AccountUse], gates: Sequence[GateUse], breakers: Sequence[BreakerUse]) -> str:
     """Return the name of the one gate, account or breaker behind *cause*, as far as there is one."""
     if cause == "gates" and gates:
         return max(gates, key=lambda gate: (gate.waited_s, gate.refused)).gate

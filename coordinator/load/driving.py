@@ -50,6 +50,7 @@ Told = Callable[[Progress], None]
 class Test:
     """What a load test is made of."""
 
+    name: str
     place: Workplace
     plan: LoadPlan
     runs: int
@@ -81,11 +82,15 @@ class Drive:
         self._flying: set[asyncio.Task[None]] = set()
         self._freed: deque[float] = deque()
         self._free: asyncio.Semaphore | None = None
+        self._loop: asyncio.AbstractEventLoop
         self._begin = self._check_at = 0.0
         self._pulse = (0.0, 0)
         """When events were last seen to have happened, and how many."""
         self._patience = 2 * _longest(test.place.settings)
-        self._loop: asyncio.AbstractEventLoop
+
+    def seconds(self) -> float:
+        """Return the time of the loop in which it is carried out."""
+        return self._loop.time()
 
     async def run(self) -> None:
         """Carry it out.
@@ -94,11 +99,11 @@ class Drive:
             Invalid: it cannot begin; nothing was started.
         """
         test = self.test
+        self._loop = asyncio.get_running_loop()
         self.rehearsal = await rehearse(test.place, test.ports)
         async with AsyncExitStack() as stack:
             coordinator = await stack.enter_async_context(self.coordinator)
             await coordinator.furnish(self.tenants)
-            self._loop = asyncio.get_running_loop()
             self._begin = self._loop.time()
             with Sampler(self._loop, self._look, None if test.virtual else self.measured.lag.add):
                 try:

@@ -39,6 +39,7 @@ class Measured:
         self.statuses: Counter[str] = Counter()
         self.codes: Counter[str] = Counter()
         """Why runs did not complete."""
+        self.refusals: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
         self.failed_calls: Counter[str] = Counter()
         """Why model and tool calls had no result, by code."""
@@ -111,6 +112,7 @@ class Measured:
         there.ended += 1
         there.spent += cost
         if result.status is Status.REFUSED:
+            self.refusals[result.code] += 1
             there.refused += 1
         elif warm:
             there.latency.add(latency)

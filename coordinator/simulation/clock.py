@@ -24,6 +24,8 @@ SIMULTANEOUS_S = 1e-6
 # Timers that were called off and wait to be thrown away; asyncio sweeps them when they are the half of all.
 MOST_CANCELLED = 500
 
+_UNNAMED = "task"
+
 _Events = list[tuple[SelectorKey, int]]
 
 
@@ -192,7 +194,12 @@ class BornTask(asyncio.Task[Any]):
         context: Context | None,
     ) -> None:
         self._birth = birth  # before the task registers itself, in a set as well
-        super().__init__(work, loop=loop, name=f"task {birth}", context=context)
+        super().__init__(work, loop=loop, name=_UNNAMED, context=context)
+
+    def get_name(self) -> str:
+        """Return the name that the task was given, else one that is the same in every process."""
+        name = super().get_name()
+        return f"task {self._birth}" if name == _UNNAMED else name
 
     def __hash__(self) -> int:
         return self._birth

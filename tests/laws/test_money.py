@@ -84,6 +84,7 @@ class World:
         self.chance = random.Random(seed)
         self.loop = loop
         self.noes: list[tuple[Refused, Scope, bool]] = []
+        self.tasks: list[asyncio.Task[None]] = []
         self.above = 0
         """What was billed above the bounds, all calls together."""
         chance = self.chance
@@ -107,7 +108,7 @@ class World:
         )
 
     async def live(self) -> None:
-        tasks = []
+        tasks = self.tasks
         for number in range(RUNS):
             who = TenantContext(f"t{number % 5}", f"u{number % 3}", f"s{number % 7}")
             run = RunState(f"r-{number}", who, self.limits, lambda: 0.0)
@@ -144,6 +145,8 @@ class World:
     async def attempt(self, budget: Budget, call: Any, then: Any, *, inside: bool) -> None:
         try:
             await budget(call, then)
+            if self.chance.random() < 0.02:  # in the very moment in which somebody may have been granted the money
+                self.chance.choice(self.tasks).cancel()
         except Refused as no:
             assert no.code != "deadline_out_of_reach" or self.loop.time() >= call.deadline
             self.check_no(no, call.scope, inside=inside)
