@@ -1,6 +1,6 @@
 """Coordinator: teams of LLM agents as bounded, accountable workflows."""
 
-from coordinator.app import Coordinator
+from coordinator.app import Coordinator, Snapshot
 from coordinator.domain.briefs import Brief, Material, Plan, PlanStep, Report
 from coordinator.domain.calls import Task
 from coordinator.domain.choice import Choice
@@ -14,6 +14,7 @@ from coordinator.domain.scope import TenantContext
 from coordinator.domain.team import Team, agent
 from coordinator.domain.tool import ToolContext, tool
 from coordinator.domain.world import World
+from coordinator.engine.handle import RunHandle
 from coordinator.scenario import run_scenario
 from coordinator.settings import Settings
 
@@ -39,8 +40,10 @@ __all__ = [
     "Refused",
     "Reply",
     "Report",
+    "RunHandle",
     "RunResult",
     "Settings",
+    "Snapshot",
     "Status",
     "Task",
     "Team",

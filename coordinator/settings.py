@@ -5,14 +5,12 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
-    PyprojectTomlConfigSettingsSource,
     SettingsConfigDict,
     SettingsError,
-    TomlConfigSettingsSource,
 )
 
 from coordinator.domain.errors import Invalid
@@ -20,7 +18,7 @@ from coordinator.domain.limits import BreakerLimits, GateLimits
 from coordinator.domain.money import Price, micros
 from coordinator.domain.scope import RunLimits
 from coordinator.domain.surfaces import Count, Seconds, Surface, Tenant, Usd, check_surfaces, run_limits
-from coordinator.workspace import find_workspace
+from coordinator.sources import Environment, file_source, workspace_file
 
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
@@ -115,6 +113,9 @@ DEFAULT_PRICES = {
     "offline:*": ModelPrice(input=0.15, output=0.60),
     "scripted:*": ModelPrice(input=0.15, output=0.60),
 }
+DEFAULT_MODELS: dict[str, str | list[str]] = {"small": "offline", "large": "offline"}
+TABLES: dict[str, dict[str, Any]] = {"models": DEFAULT_MODELS, "prices": DEFAULT_PRICES}
+"""What is in a table where nobody says otherwise, entry by entry."""
 
 
 class Settings(BaseSettings):
@@ -134,8 +135,7 @@ class Settings(BaseSettings):
     team: str | None = Field(default=None, description="The team's import string, such as agents:team.")
     world: dict[str, str] = Field(default={}, description="Data of the team by name; paths relative to the workspace.")
     models: dict[str, str | list[str]] = Field(
-        default={"small": "offline", "large": "offline"},
-        description="The model of each model class; several are tried in order.",
+        default=DEFAULT_MODELS, description="The model of each model class; several are tried in order."
     )
     prices: dict[str, ModelPrice] = Field(
         default=DEFAULT_PRICES, description="Dollars per million tokens, by provider:model or provider:*."
@@ -189,6 +189,11 @@ class Settings(BaseSettings):
         "provider:NAME and global.",
     )
 
+    @field_validator(*TABLES)
+    @classmethod
+    def _with_defaults(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        return {**TABLES[str(info.field_name)], **given}
+
     @model_validator(mode="after")
     def _agree(self) -> Self:
         check_surfaces(self)
@@ -223,29 +228,10 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Code goes before the environment, the environment before the workspace's file."""
         file = workspace_file(cls.start or Path.cwd())
+        environment = Environment(settings_cls)
         if file is None:
-            return init_settings, env_settings
-        if file.name == "pyproject.toml":
-            return init_settings, env_settings, _Pyproject(settings_cls, file)
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
-
-
-def workspace_file(start: Path) -> Path | None:
-    """Return the file that marks the workspace around *start*; None outside of any."""
-    try:
-        return find_workspace(folder=start).marker
-    except Invalid as error:
-        if error.code != "no_workspace":
-            raise
-        return None
-
-
-class _Pyproject(PyprojectTomlConfigSettingsSource):
-    """The `[tool.coordinator]` table of one `pyproject.toml`."""
-
-    def __init__(self, settings_cls: type[BaseSettings], file: Path) -> None:
-        self.toml_table_header = ("tool", "coordinator")
-        super().__init__(settings_cls, file)
+            return init_settings, environment
+        return init_settings, environment, file_source(settings_cls, file)
 
 
 def load_settings(start: Path, **code: Any) -> Settings:

@@ -2,5 +2,6 @@
 
 from coordinator.app.coordinator import Coordinator
 from coordinator.app.ports import Ports
+from coordinator.app.snapshot import Snapshot
 
-__all__ = ["Coordinator", "Ports"]
+__all__ = ["Coordinator", "Ports", "Snapshot"]

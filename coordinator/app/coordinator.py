@@ -11,6 +11,7 @@ from coordinator.app.holders import build
 from coordinator.app.ports import Ports
 from coordinator.app.providers import Adapters
 from coordinator.app.resources import open_resources
+from coordinator.app.snapshot import Snapshot
 from coordinator.app.started import Prepared, Started
 from coordinator.app.tenants import Tenants
 from coordinator.domain.calls import RunCall, Task
@@ -184,6 +185,27 @@ class Coordinator:
         if key is not None:
             self._started.keep(tenant, key, digest, handle)
         return handle
+
+    async def drain(self, patience_s: float) -> int:
+        """Admit no more runs, and wait for those under way and for work that was abandoned.
+
+        Args:
+            patience_s: seconds to wait at the most.
+
+        Returns:
+            How many runs and abandoned calls are left; leaving the coordinator ends what it started itself.
+        """
+        self._check_open()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + patience_s
+        self.held.admission.stop()
+        left = await self.held.admission.drained(patience_s)
+        return left + await self.held.stragglers.drained(max(0.0, until - loop.time()))
+
+    def snapshot(self) -> Snapshot:
+        """Return the state of every holder: runs, accounts, gates, breakers, retries, estimates, stragglers."""
+        self._check_open()
+        return Snapshot.of(self.held)
 
     def _resources_of(self, tenant: str) -> Any:
         if self._no_shared is not None:

@@ -5,8 +5,8 @@ from typing import Any
 
 from coordinator.app.ports import Ports
 from coordinator.app.providers import Adapters
+from coordinator.app.routes import routes_of
 from coordinator.domain.limits import RetryLimits
-from coordinator.domain.model import Target
 from coordinator.domain.money import Price
 from coordinator.domain.surfaces import shared
 from coordinator.domain.team import Team
@@ -34,7 +34,7 @@ def build(team: Team, settings: Settings, ports: Ports, adapters: Adapters, faul
     """
     rates = settings.gate_limits()
     check_rates(rates, team)
-    routes = _routes(team, settings, adapters)
+    routes = routes_of(team, settings, adapters)
     targets = sorted({str(target) for options in routes.values() for target in options})
     return Holders(
         admission=Admission(settings.admission.runs, settings.admission.waiting),
@@ -52,17 +52,6 @@ def build(team: Team, settings: Settings, ports: Ports, adapters: Adapters, faul
         stragglers=Stragglers(settings.stragglers),
         faults=(Faults(faults, ports.chance),) if faults else (),
     )
-
-
-def _routes(team: Team, settings: Settings, adapters: Adapters) -> dict[str, tuple[Target, ...]]:
-    routes = {}
-    for name, models in settings.models.items():
-        options = [models] if isinstance(models, str) else models
-        routes[name] = tuple(adapters.target(model) for model in options)
-    for member in team.agents.values():
-        if member.model not in routes:
-            routes[member.model] = (adapters.target(member.model),)
-    return routes
 
 
 def _prices(settings: Settings, targets: list[str]) -> dict[str, Price]:

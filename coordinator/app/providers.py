@@ -8,6 +8,8 @@ from coordinator.domain.model import Model, ModelReply, Target
 
 # Imported on first use, so that nobody pays for a provider that is not used.
 PROVIDERS = {"offline": "coordinator.models.offline:OfflineModel"}
+SINGLE = frozenset({"offline"})
+"""Shipped providers with one model, which has their name."""
 
 
 class Adapters:
@@ -19,6 +21,7 @@ class Adapters:
 
     def __init__(self, adapters: dict[str, Model]) -> None:
         self._adapters = adapters
+        self._given = frozenset(adapters)
 
     async def __call__(self, call: ModelCall) -> ModelReply:
         target = call.target
@@ -33,6 +36,11 @@ class Adapters:
             Invalid: `unknown_model`.
         """
         provider, _, model = name.partition(":")
+        if provider in SINGLE and provider not in self._given and model not in ("", provider):
+            raise Invalid(
+                f"there is no model {name!r}: {provider} is one model, without others to name",
+                code="unknown_model", hint=f"write {provider}",
+            )  # fmt: skip
         if provider not in self._adapters:
             self._adapters[provider] = _adapter(provider, name)
         return Target(provider, model or provider)

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -39,9 +40,18 @@ def main() -> None:
     # A process of ours makes little cyclic garbage; by default the collector would double its work under load.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+    _stand_in()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # replies quote documents, and a terminal may not know every sign
     sys.exit(execute(sys.argv[1:]))
+
+
+def _stand_in() -> None:
+    """Let the void stand in for standard streams that the shell has closed, which Python leaves out."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            void = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - open as long as the process lives
+            setattr(sys, name, void)
 
 
 def execute(arguments: Sequence[str]) -> int:

@@ -12,6 +12,7 @@ from rich.live import Live
 
 from coordinator.cli.drawing import draw
 from coordinator.cli.figures import counted, duration, model_name, money, printable
+from coordinator.cli.screen import screen
 from coordinator.cli.tree import RunTree
 from coordinator.domain.events import Event, Kind, Observer
 
@@ -129,6 +130,6 @@ def watch(tree: RunTree, *, silent: bool) -> tuple[AbstractContextManager[object
         silent: show nothing; standard error is used for something else.
     """
     if not silent and is_terminal(sys.stderr):
-        return LiveTree(tree, Console(stderr=True)), [tree]
+        return LiveTree(tree, screen(stderr=True)), [tree]
     lines = PlainLines(sys.stderr)
     return lines, [tree] if silent else [tree, lines]

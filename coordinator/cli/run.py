@@ -3,26 +3,24 @@
 import asyncio
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from coordinator.cli.display import watch
 from coordinator.cli.exits import OF_STATUS
+from coordinator.cli.recording import STDERR, recording
 from coordinator.cli.report import as_json, tell
+from coordinator.cli.screen import screen
 from coordinator.cli.tree import RunTree
 from coordinator.domain.errors import Invalid
 from coordinator.domain.events import Observer
 from coordinator.domain.money import usd
 from coordinator.domain.result import RunResult, Status
 from coordinator.scenario import Overrides, Scenario, open_scenario
-from coordinator.telemetry.lines import EventLines
-
-STDERR = "-"
 
 
 def run(
@@ -51,8 +49,8 @@ def run(
     try:
         with redirect_stdout(sys.stderr):  # a team's code may print; standard output is for the result alone
             opened = open_scenario(scenario, Overrides(task, tenant, model, pairs(inputs or ())))
-            _tell_decisions(opened)
-            with _recording(events) as recorders:
+            tell_decisions(opened)
+            with recording(events) as recorders:
                 result = asyncio.run(_watched(opened, tree, recorders, silent=events == STDERR))
     except KeyboardInterrupt:
         if json and tree.run_id:
@@ -61,7 +59,7 @@ def run(
     if json:
         print(as_json(result))
     else:
-        tell(result, Console())
+        tell(result, screen())
     return OF_STATUS[result.status]
 
 
@@ -88,38 +86,14 @@ async def _watched(scenario: Scenario, tree: RunTree, recorders: Sequence[Observ
         return await scenario.run([*watchers, *recorders])
 
 
-@contextmanager
-def _recording(target: str | None) -> Iterator[Sequence[Observer]]:
-    """Open what `--events` names; a file that was made for a run that never began is taken away again."""
-    if target is None:
-        yield ()
-    elif target == STDERR:
-        yield [EventLines(sys.stderr.buffer)]
-    else:
-        path = Path(target)
-        existed = path.exists()
-        with _appending(path) as out:
-            try:
-                yield [EventLines(out)]
-            except Invalid:
-                if not existed:
-                    path.unlink(missing_ok=True)
-                raise
-
-
-def _appending(path: Path) -> BinaryIO:
-    try:
-        return path.open("ab")
-    except OSError as error:
-        raise Invalid(
-            f"--events {path}: {error.strerror}", code="unusable_file", hint="name a file in a folder that exists"
-        ) from None
-
-
-def _tell_decisions(scenario: Scenario) -> None:
+def tell_decisions(scenario: Scenario) -> None:
+    """Tell on standard error that the decisions of *scenario* have no effect."""
     decided = ", ".join(dict.fromkeys(decision.tool for decision in scenario.file.decisions))
     if decided:
-        print(f"note: decisions about {decided} are not asked for yet: tools that need a person are refused")
+        print(
+            f"note: {scenario.document.path}: decisions about {decided} are not asked for yet: "
+            "tools that need a person are refused", file=sys.stderr,
+        )  # fmt: skip
 
 
 def _cancelled(tree: RunTree) -> RunResult:

@@ -13,6 +13,8 @@ from rich.text import Text
 
 from coordinator.cli.exits import FLAGGED, INVALID, OK
 from coordinator.cli.figures import duration, money, printable
+from coordinator.cli.run import tell_decisions
+from coordinator.cli.screen import screen
 from coordinator.domain.errors import Invalid
 from coordinator.domain.money import micros
 from coordinator.domain.value import value
@@ -47,9 +49,11 @@ def judge_scenarios(
 
     Exit codes: 0 all came out as expected, 1 one did not, 2 wrong usage or invalid input.
     """
-    console = Console()
+    console = screen()
     with redirect_stdout(sys.stderr):  # a team's code may print
         opened = _open(scenarios)
+        for scenario in opened:
+            tell_decisions(scenario)
         width = max(len(scenario.name) for scenario in opened)
     judged = []
     for scenario in opened:

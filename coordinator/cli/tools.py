@@ -12,6 +12,7 @@ from rich.text import Text
 
 from coordinator.cli.drawing import WIDEST
 from coordinator.cli.figures import counted, money
+from coordinator.cli.screen import screen
 from coordinator.domain.errors import Invalid
 from coordinator.domain.team import Team
 from coordinator.domain.tool import Tool
@@ -28,7 +29,7 @@ def tools(
     """Print the contract of every tool of a team."""
     with redirect_stdout(sys.stderr):  # a team's code may print
         found = _team(team)
-    console = Console()
+    console = screen()
     if not found.tools:
         print("This team has no tools.")
     for number, name in enumerate(sorted(found.tools)):

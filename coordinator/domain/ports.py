@@ -27,6 +27,13 @@ Chance = Callable[[], float]
 """The injected randomness: a number from 0 up to but excluding 1."""
 
 
+class Holder(Protocol):
+    """Keeps state that runs share."""
+
+    def snapshot(self) -> Any:
+        """Return what is kept as it stands, as the typed value of the store that keeps it."""
+
+
 class Errand(Protocol):
     """What work is done for, in case its caller leaves before it ends."""
 
@@ -59,7 +66,7 @@ class Straggler(Protocol):
         """Record how it ended; None when it went well."""
 
 
-class Stragglers(Protocol):
+class Stragglers(Holder, Protocol):
     """What goes on although its caller has left, counted and bounded."""
 
     def check(self, name: str = "") -> None:
@@ -74,6 +81,9 @@ class Stragglers(Protocol):
 
     def keep(self, errand: Errand) -> Straggler:
         """Record that the work of *errand* goes on alone."""
+
+    async def drained(self, timeout: float) -> int:  # noqa: ASYNC109 - it ends with a count, and not with an error
+        """Wait until nothing goes on alone, at most *timeout* seconds; return how much is left."""
 
 
 @value
@@ -130,7 +140,7 @@ class Reservation(Protocol):
         """Give everything back."""
 
 
-class Ledger(Protocol):
+class Ledger(Holder, Protocol):
     """The accounts of money."""
 
     def try_reserve(self, accounts: Sequence[Account], amount: int) -> Reservation | None:
@@ -223,7 +233,7 @@ class Trial(Protocol):
         """The call said nothing about health: cancelled, refused or invalid."""
 
 
-class Gates(Protocol):
+class Gates(Holder, Protocol):
     """The gates of a process, one per dependency."""
 
     def of(self, dependency: str) -> Gate:
@@ -233,7 +243,7 @@ class Gates(Protocol):
         """Return what a call in *scope* must pass: the gate of *dependency*, and those around it, as one."""
 
 
-class Estimates(Protocol):
+class Estimates(Holder, Protocol):
     """What calls usually use, learned per dependency; rates go by it, money never does."""
 
     def expect(self, dependency: str, size: int, most_output: int) -> int:
@@ -243,7 +253,7 @@ class Estimates(Protocol):
         """Remember that a request of *size* bytes had this *usage*."""
 
 
-class RetryBudget(Protocol):
+class RetryBudget(Holder, Protocol):
     """Bounds how much retries may add to what a dependency is asked anyway."""
 
     def request(self, dependency: str) -> None:
@@ -271,7 +281,7 @@ class Breaker(Protocol):
         """
 
 
-class Breakers(Protocol):
+class Breakers(Holder, Protocol):
     """The breakers of a process, one per dependency."""
 
     def of(self, dependency: str) -> Breaker:

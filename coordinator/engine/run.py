@@ -49,7 +49,26 @@ class Manage:
         report = await perform(manager, Brief(request=call.task.text), Context(self._crew, call.scope, manager))
         if report.error is not None:
             run.note(_issue(report.error), manager.name, call.step)
-        return _reply(run, report.result())
+        output = report.result()
+        _check_json(manager.name, output)
+        return _reply(run, output)
+
+
+def _check_json(manager: str, output: Any) -> None:
+    """Check that *output* can stand in a result.
+
+    Raises:
+        Fault: `bad_report`, when it holds what JSON cannot say, or holds itself.
+    """
+    if isinstance(output, str | Reply):
+        return
+    try:
+        to_jsonable_python(output)
+    except (ValueError, RecursionError) as error:
+        raise Fault(
+            f"agent {manager} returned {type(output).__name__}, which cannot be written as JSON: {error}",
+            code="bad_report", hint="return text, plain values or a model", reached=Reached.YES, transient=False,
+        ) from None  # fmt: skip
 
 
 def _reply(run: RunState, output: Any) -> RunReply:
@@ -72,8 +91,9 @@ def completed(run: RunState, reply: RunReply, duration: float) -> RunResult:
     output = reply.output
     said = output if isinstance(output, Reply) else Reply(text=_words(output))
     stop = next((issue.code for issue in run.issues if issue.code in UNFINISHED), "finished")
-    plain = output.model_dump(mode="json") if isinstance(output, BaseModel) else output
-    more = {"text": said.text, "citations": said.citations, "stop_reason": stop, "output": plain}
+    more = {
+        "text": said.text, "citations": said.citations, "stop_reason": stop, "output": to_jsonable_python(output),
+    }  # fmt: skip
     return _result(run, reply.status, reply.code, duration, **more)
 
 
@@ -92,13 +112,6 @@ def cancelled(run: RunState, duration: float) -> RunResult:
     if issue not in run.issues:
         run.issues.append(issue)
     return _result(run, Status.CANCELLED, "cancelled", duration, stop_reason="cancelled")
-
-
-def _no_json(output: Any, error: Exception) -> Fault:
-    return Fault(
-        f"the manager's report, of type {type(output).__name__}, cannot be written as JSON: {error}",
-        code="bad_report", hint="return text, plain values or a model", reached=Reached.YES,
-    )  # fmt: skip
 
 
 def _issue(error: CoordinatorError) -> Issue:

@@ -29,7 +29,8 @@ def tenant_names(stage: Stage, settings: Settings, count: int) -> list[str]:
         unknown = [name for name in names if name not in settings.tenants]
         if unknown:
             raise Invalid(
-                f"the settings do not know the tenant {unknown[0]!r}, and turn unknown ones away", code="unknown_tenant",
+                f"the settings do not know the tenant {unknown[0]!r}, and turn unknown ones away",
+                code="unknown_tenant",
                 hint=f"name it under `tenants`, or ask for no more than {len(settings.tenants)} tenants",
             )  # fmt: skip
     return names

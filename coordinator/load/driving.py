@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import field
+from typing import cast
 
 from coordinator.app import Coordinator, Ports
 from coordinator.domain.result import RunResult, Status
@@ -19,7 +20,7 @@ from coordinator.load.workplace import Workplace
 from coordinator.settings import Settings
 from coordinator.simulate.world import Scripts
 from coordinator.simulation.chance import Dice
-from coordinator.simulation.invariants import Invariants
+from coordinator.simulation.invariants import Invariants, Watched
 
 
 @value
@@ -47,7 +48,7 @@ Told = Callable[[Progress], None]
 
 
 @value
-class Test:
+class LoadJob:
     """What a load test is made of."""
 
     name: str
@@ -67,7 +68,7 @@ class Drive:
         test: what to do.
     """
 
-    def __init__(self, test: Test) -> None:
+    def __init__(self, test: LoadJob) -> None:
         self.test = test
         self.measured = Measured()
         self.interrupted = False
@@ -78,7 +79,7 @@ class Drive:
             test.plan, test.ports, self._scripts, self.measured, virtual=test.virtual
         )
         self.tenants = tenant_names(test.place.stage, test.place.settings, test.plan.tenants)
-        self._invariants = Invariants(self.coordinator.held)
+        self._invariants = Invariants(cast(Watched, self.coordinator.held))
         self._flying: set[asyncio.Task[None]] = set()
         self._freed: deque[float] = deque()
         self._free: asyncio.Semaphore | None = None

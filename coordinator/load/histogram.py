@@ -49,7 +49,7 @@ class Histogram:
 
     def merge(self, other: "Histogram") -> None:
         """Count everything that *other* has counted."""
-        for bucket, count in other._buckets.items():
+        for bucket, count in other._buckets.items():  # noqa: SLF001 - of the same class  # noqa: SLF001 - of the same class
             self._buckets[bucket] = self._buckets.get(bucket, 0) + count
         self.count += other.count
         self.total += other.total

@@ -74,9 +74,7 @@ class LoadPlan:
             Invalid: `usage`.
         """
         if (self.rate is None) == (self.concurrency is None):
-            both = (
-                "both a rate and a concurrency are" if self.rate is not None else "neither a rate nor a concurrency is"
-            )
+            both = "neither a rate nor a concurrency is" if self.rate is None else "both a rate and a concurrency are"
             raise Invalid(
                 f"{both} given", code="usage",
                 hint="give exactly one: --rate, runs that begin in a second, or --concurrency, runs at once",

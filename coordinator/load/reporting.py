@@ -27,7 +27,7 @@ def report_of(drive: Drive) -> LoadReport:
     """Return the report of *drive*, which has ended or was interrupted."""
     test, measured = drive.test, drive.measured
     plan, share = test.plan, test.place.share
-    held = drive.coordinator.held
+    held: Any = drive.coordinator.held
     waiting = _waiting(measured)
     money = _money(drive)
     gates, breakers = _gates(held.gates.snapshot() if measured.events else (), measured), _breakers(held, measured)
@@ -81,7 +81,8 @@ def _waiting(measured: Measured) -> list[Waiting]:
 
 def _money(drive: Drive) -> Money:
     measured, place = drive.measured, drive.test.place
-    shared = [account for account in drive.coordinator.held.ledger.snapshot() if not account.name.startswith("run/")]
+    ledger: Any = drive.coordinator.held.ledger
+    shared = [account for account in ledger.snapshot() if not account.name.startswith("run/")]
     shared.sort(key=lambda account: (-measured.accounts[account.name], -account.settled / max(1, account.ceiling)))
     accounts = [
         AccountUse(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from coordinator.app import Ports
 from coordinator.domain.errors import Invalid
-from coordinator.load.driving import Drive, Test, Told
+from coordinator.load.driving import Drive, LoadJob, Told
 from coordinator.load.plan import LoadPlan
 from coordinator.load.report import LoadReport
 from coordinator.load.reporting import report_of
@@ -43,7 +43,7 @@ class LoadTest:
         share = runs / plan.runs
         place = Workplace.of(stage, scaled(stage.settings, share), share)
         ports = self._virtual_ports(plan) if virtual else Ports(chance=Dice(plan.seed).stream("retries"))
-        self._drive = Drive(Test(name, place, plan, runs, virtual, ports, told))
+        self._drive = Drive(LoadJob(name, place, plan, runs, virtual, ports, told))
 
     async def run(self) -> LoadReport:
         """Carry it out in the running event loop, in real time.
@@ -65,7 +65,7 @@ class LoadTest:
         Raises:
             Invalid: it cannot begin; `wrong_loop` inside a running event loop, or for one in real time.
         """
-        if asyncio._get_running_loop() is not None or not self._drive.test.virtual:
+        if _inside_a_loop() or not self._drive.test.virtual:
             raise Invalid(
                 "a virtual load test needs virtual=True and no running event loop", code="wrong_loop",
                 hint="call it from plain code: it has a loop of its own",
@@ -119,6 +119,14 @@ def load_virtual(subject: Subject, plan: LoadPlan, *, told: Told | None = None) 
         Invalid: as `load`; `wrong_loop` inside a running event loop.
     """
     return LoadTest(subject, plan, virtual=True, told=told).run_virtual()
+
+
+def _inside_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _named(subject: Subject) -> tuple[str, Stage]:

@@ -30,6 +30,9 @@ MIN_OUTPUT_TOKENS = 256
 # Text has 0.2 to 0.3 tokens a byte. Who bills far less for a prompt counts something else, and is not relied upon.
 PLAUSIBLE_BYTES_PER_TOKEN = 8
 
+# Of shorter requests the reply's limit is the dearer part, and a closer look at the prompt would cost time for nothing.
+WORTHWHILE_BYTES = 4096
+
 _PAYING: ContextVar[tuple[ports.Ledger, ...]] = ContextVar("_PAYING", default=())
 """The ledgers on which the priced tools hold money that the current code runs inside of."""
 
@@ -95,21 +98,19 @@ class ModelPrices:
     def paid(self, call: ModelCall, reply: ModelReply, held: int) -> tuple[int, ModelReply]:
         """Price the usage that the reply reports, and remember it while the conversation goes on."""
         cost = self._price(call).cost(reply.usage)
-        talks = call.scope.run.own(self, _Talks)
-        if reply.stop is StopReason.END:
-            talks.pop(call.scope.path, None)
-        elif reply.usage.input_tokens * PLAUSIBLE_BYTES_PER_TOKEN >= call.request.size:
-            talks[call.scope.path] = _Talk(call.dependency, call.request, reply.usage.input_tokens)
+        if call.request.size >= WORTHWHILE_BYTES:
+            _remember(call, reply, call.scope.run.own(self, _Talks))
         return cost, ModelReply(
             reply.text, reply.tool_uses, reply.stop, reply.usage, reply.model, reply.request_id, cost,
             reply.quota,
         )  # fmt: skip
 
     def _input(self, call: ModelCall) -> int:
+        size = call.request.size
+        if size < WORTHWHILE_BYTES:
+            return size
         talk = call.scope.run.own(self, _Talks).get(call.scope.path)
-        if talk is None or talk.dependency != call.dependency:
-            return call.request.size
-        return talk.bound(call.request)
+        return size if talk is None or talk.dependency != call.dependency else talk.bound(call.request)
 
     def _price(self, call: ModelCall) -> Price:
         price = self._prices.get(call.dependency)
@@ -151,6 +152,14 @@ class _Talk:
 
 class _Talks(dict[str, _Talk]):
     """Conversations that may go on, by the path of their agent."""
+
+
+def _remember(call: ModelCall, reply: ModelReply, talks: _Talks) -> None:
+    path, tokens = call.scope.path, reply.usage.input_tokens
+    if reply.stop is StopReason.END:
+        talks.pop(path, None)
+    elif tokens * PLAUSIBLE_BYTES_PER_TOKEN >= call.request.size:
+        talks[path] = _Talk(call.dependency, call.request, tokens)
 
 
 class ToolPrices:

@@ -26,7 +26,7 @@ from coordinator.workspace import Workspace, find_workspace, load_team
 class Overrides:
     """What the user says in place of the file.
 
-    *task* and *tenant* are taken literally; *model* replaces every model class; *inputs* replaces declared inputs, and
+    *task* and *tenant* are taken literally; *model* replaces that of every agent; *inputs* replaces declared inputs, and
     their paths are relative to *folder*.
     """
 
@@ -52,7 +52,7 @@ async def run_scenario(
         path: the scenario file, relative to the current folder.
         task: replaces what is asked.
         tenant: replaces who pays.
-        model: replaces the model of every model class.
+        model: replaces the model of every agent.
         inputs: replaces declared inputs; paths are relative to the current folder.
         observers: are told every event.
 
@@ -75,6 +75,8 @@ def open_scenario(path: Path, overrides: Overrides | None = None) -> Scenario:
     workspace = find_workspace(path)
     settings = _settings(document, file, workspace)
     team = _team(document, file, settings, workspace)
+    if file.model is not None:
+        settings = _with_model(file.model, settings, team)
     check_names(document, file, team)
     world = {**settings.places(), **find_world(document, file, inputs)}
     return Scenario(document, file, team, settings, world, _script(document, file, asked))
@@ -103,15 +105,18 @@ def _literal(name: str, given: str) -> str:
 
 def _settings(document: Document, file: ScenarioFile, workspace: Workspace) -> Settings:
     try:
-        settings = load_settings(workspace.root, **file.settings)
+        return load_settings(workspace.root, **file.settings)
     except Invalid as error:
         cause = error.__cause__
         if isinstance(cause, ValidationError) and {str(one["loc"][0]) for one in cause.errors()} & set(file.settings):
             raise complaint(document, cause, under=("settings",)) from None
         raise
-    if file.model is None:
-        return settings
-    return settings.model_copy(update={"models": dict.fromkeys(settings.models, file.model)})
+
+
+def _with_model(model: str, settings: Settings, team: Team) -> Settings:
+    """Return *settings* in which every agent of *team* uses *model*, whatever class or model it names itself."""
+    classes = [*settings.models, *(member.model for member in team.agents.values())]
+    return settings.model_copy(update={"models": dict.fromkeys(classes, model)})
 
 
 def _team(document: Document, file: ScenarioFile, settings: Settings, workspace: Workspace) -> Team:

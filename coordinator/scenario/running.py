@@ -15,8 +15,8 @@ from coordinator.scenario.document import Document, Place
 from coordinator.scenario.file import ScenarioFile
 from coordinator.settings import Settings
 
-REPAIRED_AT = {"unknown_world_name": "world", "missing_path": "world", "unknown_model": "model"}
-"""Errors that only the team or its models can find, and the key of the scenario where they are repaired."""
+REPAIRED_AT = {"unknown_world_name": "world", "missing_path": "world"}
+"""Errors that only the team can find, and the key of the scenario where they are repaired."""
 
 
 @value
@@ -50,17 +50,43 @@ class Scenario:
                 task = Task(text=file.task, kind=file.kind)
                 return await coordinator.run(task, tenant=file.tenant, user=file.user, session=file.session)
         except Invalid as error:
-            place = self._place(error)
-            if not place:
-                raise
-            raise self.document.wrong(place, error.message, hint=error.hint, code=error.code) from error
+            raise self._placed(error) from error
+
+    def _placed(self, error: Invalid) -> Invalid:
+        """Return *error* with the place where it can be repaired: in this file, or where the settings come from."""
+        place = self._place(error)
+        if place:
+            return self.document.wrong(place, error.message, hint=error.hint, code=error.code)
+        elsewhere = self._elsewhere(error)
+        if elsewhere:
+            return Invalid(f"{elsewhere}: {error.message}", code=error.code, hint=error.hint, details=error.details)
+        return error
 
     def _place(self, error: Invalid) -> Place:
         """Return where in the file *error* can be repaired: at a key, or at the part of the world that it speaks of."""
         if error.code in REPAIRED_AT:
             return (REPAIRED_AT[error.code],)
-        named = [(len(str(path)), name) for name, path in self.world.items() if str(path) in error.message]
+        if MODEL_CLASS in error.details:
+            return self._place_of_model(error.details[MODEL_CLASS])
+        named = [(len(str(path)), name) for name, path in self.world.items() if _speaks_of(error, path)]
         return ("world", max(named)[1]) if named else ()
+
+    def _place_of_model(self, name: str) -> Place:
+        if self.file.model is not None:
+            return ("model",) if self._model_is_own() else ()
+        return next((place for place in [("settings", "models", name)] if place in self.document.lines), ())
+
+    def _elsewhere(self, error: Invalid) -> str:
+        """Say what besides this file gave the model of which *error* speaks."""
+        if MODEL_CLASS not in error.details:
+            return ""
+        if self.file.model is not None:
+            return "--model"
+        file = workspace_file(self.settings.start or Path.cwd())
+        return origin(self.settings, file, "models", error.details[MODEL_CLASS])
+
+    def _model_is_own(self) -> bool:
+        return "model" in self.document.values and not self.model_replaced
 
     def _coordinator(self, observers: Sequence[Observer]) -> Coordinator:
         return Coordinator(

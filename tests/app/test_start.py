@@ -87,3 +87,32 @@ async def test_leaving_the_coordinator_ends_what_it_started() -> None:
 async def test_starting_needs_an_open_coordinator() -> None:
     with pytest.raises(Invalid, match="not open"):
         fresh().start("1")
+
+
+async def test_draining_admits_nobody_and_waits_for_those_at_work() -> None:
+    async with fresh() as coordinator:
+        handle = coordinator.start("3")
+        await asyncio.sleep(1)
+        draining = asyncio.ensure_future(coordinator.drain(10))
+        await asyncio.sleep(1)
+        late = await coordinator.run("1")
+        assert (late.status, late.code) == (Status.REFUSED, "draining")
+        assert late.retry_after is not None
+        assert await draining == 0
+        assert (await handle.result()).status is Status.COMPLETED
+
+
+async def test_draining_says_how_many_are_left_when_patience_ends() -> None:
+    async with fresh() as coordinator:
+        coordinator.start("100")
+        await asyncio.sleep(1)
+        assert await coordinator.drain(5) == 1
+
+
+async def test_a_snapshot_tells_the_state_of_every_holder() -> None:
+    async with fresh() as coordinator:
+        coordinator.start("10")
+        await asyncio.sleep(1)
+        snapshot = coordinator.snapshot()
+        assert snapshot.admission.running == 1
+        assert (snapshot.breakers, snapshot.gates) == ((), ())

@@ -3,8 +3,12 @@
 import asyncio
 import signal
 import socket
+import subprocess
+import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,6 +19,7 @@ from fastapi import FastAPI
 
 pytestmark = pytest.mark.real_time
 
+ROOT = Path(__file__).parents[2]
 CLIENTS = 200
 STARTED: list[str] = []
 ENDED: list[str] = []
@@ -38,7 +43,6 @@ async def served(app: FastAPI) -> AsyncIterator[tuple[str, uvicorn.Server]]:
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # the test's process keeps its own
     serving = asyncio.ensure_future(server.serve(sockets=[listening]))
     while not server.started:
         await asyncio.sleep(0.01)
@@ -57,12 +61,13 @@ def app(**more: object) -> FastAPI:
 
 
 async def test_two_hundred_clients_some_of_whom_leave_and_some_of_whom_share_a_run() -> None:
-    async with served(app()) as (url, _), httpx.AsyncClient(base_url=url, timeout=30) as client:
+    limits = httpx.Limits(max_connections=CLIENTS)
+    async with served(app()) as (url, _), httpx.AsyncClient(base_url=url, timeout=30, limits=limits) as client:
 
         async def one(number: int) -> int | None:
             if number % 10 == 0:  # goes away
                 with pytest.raises(httpx.ReadTimeout):
-                    await client.post("/ask", json={"task": "30"}, timeout=0.5)
+                    await client.post("/ask", json={"task": "30"}, timeout=httpx.Timeout(30, read=1))
                 return None
             body = {"task": "0.2"} if number % 10 > 2 else {"task": "0.2", "key": f"shared-{number % 3}"}
             return (await client.post("/ask", json=body)).status_code
@@ -119,7 +124,7 @@ async def test_told_to_stop_it_lets_the_runs_end() -> None:
         pending = asyncio.ensure_future(client.post("/ask", json={"task": "0.5"}))
         while not STARTED:
             await asyncio.sleep(0.01)
-        server.handle_exit(signal.SIGTERM, None)
+        server.should_exit = True  # all that its handler of SIGTERM does
         assert (await pending).status_code == 200
 
 
@@ -148,3 +153,29 @@ async def test_two_coordinators_with_two_teams_live_in_one_process() -> None:
         results = await asyncio.gather(first.run("0"), second.run("0"))
     assert [result.text for result in results] == ["thought for 0", "other"]
     assert {result.status for result in results} == {Status.COMPLETED}
+
+
+def test_the_service_starts_answers_and_ends_on_sigterm() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", "examples.service:app", "--port", str(port), "--log-level", "warning"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        answer = _asked(f"http://127.0.0.1:{port}/ask", {"task": "Where is my order 1042?", "user": "u-7"})
+        assert answer["status"] == "completed"
+        assert "1042" in answer["text"]
+        process.send_signal(signal.SIGTERM)
+        told, _ = process.communicate(timeout=20)
+        assert "Traceback" not in told
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _asked(url: str, question: dict[str, str]) -> dict[str, str]:
+    for _ in range(200):
+        try:
+            return dict(httpx.post(url, json=question, timeout=10).json())
+        except httpx.ConnectError:
+            threading.Event().wait(0.05)
+    raise AssertionError("the service did not start")

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from coordinator.domain.errors import Refused
@@ -63,20 +63,21 @@ class Book:
         """Whether nothing is held and nobody waits."""
         return not self.reservations and self.queue is None
 
-    def book(self, actual: int, held: int, *, uncertain: bool) -> Notice | None:
-        """Book *actual* in place of *held*; return what somebody should know of."""
-        self.settled += actual
+    def remark(self, actual: int, held: int, *, uncertain: bool) -> Iterator[Notice]:
+        """Mark what is out of the ordinary about *actual*, settled in place of *held*; tell what people should know.
+
+        What exceeds *held* is overrun, and closes the account. The alert threshold is told once.
+        """
         if uncertain:
             self.uncertain += actual
+        if self.settled >= self.alert_at:
+            self.alert_at = NEVER
+            yield Notice(self.name, 0, self.settled, self.ceiling)
         if actual > held:
             self.overrun += actual - held
             self.overruns += 1
             self.closed = True
-            return Notice(self.name, actual - held, self.settled, self.ceiling)
-        if self.settled >= self.alert_at:
-            self.alert_at = NEVER
-            return Notice(self.name, 0, self.settled, self.ceiling)
-        return None
+            yield Notice(self.name, actual - held, self.settled, self.ceiling)
 
     def state(self) -> AccountState:
         """Return the account as it stands."""

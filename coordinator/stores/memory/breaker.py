@@ -82,7 +82,7 @@ class Breaker(pybreaker.CircuitBreakerListener):
     """A switch that stops calls to what is down.
 
     *failures* in a row open it, and so does a share of failures of *rate* among at least *calls* results of the last
-    *window_s* seconds; a success never opens it. After the cooldown one probe may pass, whose success closes it and
+    *window_s* seconds, counted from a failure on; a success never opens it. After the cooldown one probe may pass, whose success closes it and
     whose failure opens it again. Results of calls that began before the last change of state are dropped. Needs a
     running event loop.
 
@@ -134,10 +134,12 @@ class Breaker(pybreaker.CircuitBreakerListener):
             return
         if failed is None:
             return
-        self._window.count(self._now(), failed=failed)
         if failed:
             self._fail()
-        elif self._failures or trial is not self._calm:
+            return
+        if self._window.calls:
+            self._window.count(self._now(), failed=False)
+        if self._failures or trial is not self._calm:
             self._failures = 0
             self._record(_pass)
 
@@ -173,6 +175,7 @@ class Breaker(pybreaker.CircuitBreakerListener):
     def _fail(self) -> None:
         self._failures += 1
         window, limits = self._window, self._limits
+        window.count(self._now(), failed=True)
         self._reason = f"it failed {self._failures} times in a row"
         if (
             self.state == pybreaker.STATE_CLOSED

@@ -53,8 +53,11 @@ class Ledger:
         if amount < 0:
             raise ValueError(f"{amount} micro-dollars cannot be held: the amount is negative")
         books = []
+        known = self._books
         for account in accounts:
-            book = self._book(account)
+            book = known.get(account.name)
+            if book is None or book.ceiling != account.ceiling or book.expires < account.expires:
+                book = self._book(account)
             if (
                 book.settled + book.reserved + amount > account.ceiling - account.kept
                 or book.queue is not None
@@ -211,11 +214,12 @@ class Reservation:
         if actual < 0:
             raise ValueError(f"{actual} micro-dollars cannot be booked: the amount is negative")
         books = self._end()
-        notices = []
+        notices: Sequence[Notice] = ()
+        odd = uncertain or actual > self.amount
         for book in books:
-            notice = book.book(actual, self.amount, uncertain=uncertain)
-            if notice is not None:
-                notices.append(notice)
+            book.settled += actual
+            if odd or book.settled >= book.alert_at:
+                notices = (*notices, *book.remark(actual, self.amount, uncertain=uncertain))
         self._wake(books)
         return notices
 

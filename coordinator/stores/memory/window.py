@@ -8,6 +8,9 @@ SLICES = 10
 class Window:
     """Counts the results of the last *seconds*, to a tenth of them; a result costs the same however many there are.
 
+    Successes matter only beside failures. When no failure is left in it the window is empty, so that whoever sees only
+    successes need not count them, nor read the clock.
+
     Args:
         seconds: how far back it looks.
     """
@@ -49,6 +52,8 @@ class Window:
             oldest = slices.popleft()
             self.calls -= oldest.calls
             self.failed -= oldest.failed
+        if not self.failed:
+            self.clear()
 
 
 class _Slice:

@@ -1,0 +1,89 @@
+"""Where settings come from besides code: the environment and the workspace's file; and which of them said what."""
+
+import re
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PyprojectTomlConfigSettingsSource,
+    TomlConfigSettingsSource,
+)
+
+from coordinator.domain.errors import Invalid
+from coordinator.workspace import find_workspace
+
+PREFIX = "coordinator_"
+# Read before any settings are, by the values themselves; and what Kubernetes sets in every container for a service of
+# our name.
+FOREIGN = re.compile(r"frozen_values|service_host|service_port(_\w+)?|port(_\d\w*)?")
+
+
+class Environment(EnvSettingsSource):
+    """The variables that begin with COORDINATOR_; one that names no setting is an error, as everywhere else."""
+
+    def __call__(self) -> dict[str, Any]:
+        """Return what the variables say.
+
+        Raises:
+            Invalid: `bad_settings`, when one names no setting.
+        """
+        for name in self.env_vars:
+            setting = name.removeprefix(PREFIX)
+            if name.startswith(PREFIX) and not FOREIGN.fullmatch(setting) and not self._names(setting):
+                near = get_close_matches(setting, self.settings_cls.model_fields, n=1)
+                raise Invalid(
+                    f"the environment variable {name.upper()} names no setting", code="bad_settings",
+                    hint=f"did you mean {(PREFIX + near[0]).upper()}?" if near else "unset it",
+                )  # fmt: skip
+        return super().__call__()
+
+    def _names(self, name: str) -> bool:
+        """Whether *name* is a setting, or a part of one that has parts."""
+        setting, parted, _ = name.partition("__")
+        field = self.settings_cls.model_fields.get(setting)
+        return field is not None and (not parted or self.field_is_complex(field))
+
+
+class _Pyproject(PyprojectTomlConfigSettingsSource):
+    """The `[tool.coordinator]` table of one `pyproject.toml`."""
+
+    def __init__(self, settings_cls: type[BaseSettings], file: Path) -> None:
+        self.toml_table_header = ("tool", "coordinator")
+        super().__init__(settings_cls, file)
+
+
+def workspace_file(start: Path) -> Path | None:
+    """Return the file that marks the workspace around *start*; None outside of any."""
+    try:
+        return find_workspace(folder=start).marker
+    except Invalid as error:
+        if error.code != "no_workspace":
+            raise
+        return None
+
+
+def file_source(settings_cls: type[BaseSettings], file: Path) -> InitSettingsSource:
+    """Return the source of settings in *file*, which marks a workspace."""
+    kind = _Pyproject if file.name == "pyproject.toml" else TomlConfigSettingsSource
+    return kind(settings_cls, file)
+
+
+def origin(settings: BaseSettings, file: Path | None, table: str, entry: str) -> str:
+    """Say which variable or file gave the *entry* of a *table* of *settings*; "" when none of them did.
+
+    Args:
+        settings: as they were loaded.
+        file: that marks the workspace, where there is one.
+        table: a setting that is a table, such as models.
+        entry: the name of something in it.
+    """
+    kind = type(settings)
+    if entry in Environment(kind)().get(table, {}):
+        return f"{PREFIX}{table}".upper()
+    if file is not None and entry in file_source(kind, file)().get(table, {}):
+        return str(file)
+    return ""

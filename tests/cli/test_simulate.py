@@ -1,0 +1,110 @@
+"""`coordinator simulate`: deterministic lines, a failure that can be repeated, and wrong input told at once."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from coordinator.domain.scope import RunState
+
+Command = Callable[..., tuple[int, str, str]]
+SCENARIO = "task: hi\nworld: {shelf: data/shelf}\n"
+
+pytestmark = pytest.mark.real_time  # every world owns its loop
+
+
+def simulated(command: Command, *more: str) -> tuple[int, str, str]:
+    return command("simulate", "one.yaml", "--workers", "1", *more, scenario=SCENARIO)
+
+
+def test_every_seed_has_a_line_with_its_fingerprint_and_then_comes_what_held(command: Command) -> None:
+    code, out, err = simulated(command, "--seeds", "3")
+    assert code == 0, out + err
+    lines = out.splitlines()
+    for seed, line in enumerate(lines[:3], start=1):
+        assert re.match(rf"seed {seed} +[0-9a-f]{{32}}  50 runs: ", line), line
+    assert lines[3].startswith("held in 3 worlds with 150 runs")
+    assert any("money" in line for line in lines[4:])
+
+
+def test_the_same_command_says_the_same_in_any_process_and_with_any_workers(command: Command, home: Path) -> None:
+    _, said, _ = simulated(command, "--seeds", "4", "--runs", "20")
+    for number, workers in ((1, "1"), (2, "2")):
+        argv = [sys.executable, "-m", "coordinator", "simulate", "one.yaml", "--seeds", "4", "--runs", "20"]
+        env = {**os.environ, "PYTHONHASHSEED": str(number), "PYTHONPATH": str(home)}
+        done = subprocess.run(
+            [*argv, "--workers", workers], cwd=home, env=env, capture_output=True, check=True, text=True
+        )
+        assert done.stdout == said
+
+
+def test_a_seed_is_the_same_alone_and_among_others(command: Command) -> None:
+    _, among, _ = simulated(command, "--seeds", "3")
+    _, alone, _ = simulated(command, "--seeds", "1", "--seed", "3")
+    assert alone.splitlines()[0] == among.splitlines()[2]
+
+
+def test_seeds_differ(command: Command) -> None:
+    _, out, _ = simulated(command, "--seeds", "4")
+    assert len(set(re.findall(r"[0-9a-f]{32}", out))) == 4
+
+
+def test_a_failure_names_its_seed_and_the_command_that_repeats_it(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emits = RunState.emit
+
+    def forgets_a_number(self, *given):
+        self._seq += self._seq == 3
+        emits(self, *given)
+
+    monkeypatch.setattr(RunState, "emit", forgets_a_number)
+    code, out, _ = simulated(command, "--seeds", "2", "--runs", "5", "--tenants", "2")
+    assert code == 1
+    assert "FAILED" in out
+    assert "repeat it: coordinator simulate one.yaml --seeds 1 --seed 2 --runs 5 --tenants 2" in out
+    assert out.splitlines()[-1] == "something did not hold in 2 of 2 worlds: seeds 1, 2"
+    again = re.search(r"repeat it: coordinator (.*--seed 2.*)", out)[1].split()
+    _, repeated, _ = command(*again, "--workers", "1")
+    assert repeated.splitlines()[0] in out
+
+
+def test_faults_of_a_file_replace_what_seeds_draw(command: Command, home: Path) -> None:
+    (home / "faults.yaml").write_text("- {tool: take_note, fail: error}\n")
+    code, out, err = simulated(command, "--seeds", "1", "--faults", "faults.yaml")
+    assert code == 0, out + err
+    assert "50 flagged" in out or "failed" in out
+    assert "cancelled" not in out
+
+
+@pytest.mark.parametrize(
+    ("faults", "said"),
+    [
+        (
+            "- {tool: take_not, fail: error}",
+            r"error\[unknown_tool\]: faults.yaml:1: .*'take_not'; did you mean take_note",
+        ),
+        ("- {tool: take_note, fail: error, tier: 7}", r"error\[unknown_tier\]: faults.yaml:1: .*no tier 7"),
+        ("- {tool: take_note, fail: explode}", r"error\[bad_scenario\]: faults.yaml:1: "),
+        ("- {tool: take_note, fail: error, chance: 2}", r"error\[bad_scenario\]: faults.yaml:1: "),
+        ("tool: take_note", r"error\[bad_scenario\]: faults.yaml:1: this is not a list"),
+    ],
+)
+def test_a_wrong_faults_file_is_told_in_one_line(command: Command, home: Path, faults: str, said: str) -> None:
+    (home / "faults.yaml").write_text(f"{faults}\n")
+    code, out, err = simulated(command, "--faults", "faults.yaml")
+    assert (code, out) == (2, "")
+    assert re.match(said, err.splitlines()[-1]), err
+    assert err.count("error[") == 1
+
+
+@pytest.mark.parametrize("wrong", [("--seeds", "0"), ("--seed", "-1"), ("--runs", "x"), ("--faults", "none.yaml")])
+def test_wrong_usage_is_told_in_one_line(command: Command, wrong: tuple[str, ...]) -> None:
+    code, out, err = simulated(command, *wrong)
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1].startswith("error[")
+    assert err.count("error[") == 1
