@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 from coordinator import Invalid, TenantContext, ToolContext, World
 from coordinator.toolbox.folder import Folder
@@ -75,7 +76,7 @@ async def open_desk(world: World) -> AsyncIterator[Desk]:
     database = world.database("database")
     database.row_factory = sqlite3.Row
     articles = Folder(world.path("knowledge"))
-    yield Desk(database, Knowledge.of(world, articles), articles, _today(database))
+    yield Desk(database, Knowledge.of(world, articles), articles, _today(database, world.path("database")))
 
 
 def call_key(ctx: ToolContext[Desk]) -> str:
@@ -94,14 +95,14 @@ def long_date(day: str | date) -> str:
     return f"{when:%A}, {when.day} {when:%B %Y}"
 
 
-def _today(database: sqlite3.Connection) -> date:
+def _today(database: sqlite3.Connection, path: Path) -> date:
     """Return the day that the data was taken on: the shop is an example, and its orders do not age."""
     try:
         (today,) = database.execute("SELECT today FROM shop").fetchone()
         return date.fromisoformat(today)
     except (sqlite3.Error, TypeError, ValueError):
         raise Invalid(
-            "the world's database is not a shop",
+            f"database {path} is not a shop",
             code="broken_database",
             hint="it needs the tables of scenarios/data/shop.sql",
         ) from None

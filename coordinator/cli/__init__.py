@@ -14,6 +14,7 @@ from typer.main import get_command
 
 from coordinator.cli.exits import FAILED, INTERRUPTED, INVALID, OK, REFUSED
 from coordinator.cli.init import init
+from coordinator.cli.load import load_scenario
 from coordinator.cli.run import run
 from coordinator.cli.schema import schema
 from coordinator.cli.simulate import simulate_scenario
@@ -26,6 +27,7 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "run": run,
     "test": judge_scenarios,
     "simulate": simulate_scenario,
+    "load": load_scenario,
     "tools": tools,
     "schema": schema,
 }

@@ -33,7 +33,7 @@ def simulate_scenario(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, max=1_000, help="Processes; by default one for each core.", show_default=False),
+        typer.Option(metavar="N", min=1, max=1_000, help="Processes; by default one a core.", show_default=False),
     ] = None,
 ) -> int:  # fmt: skip
     """Simulate one scenario in virtual time and check after every event what must hold.

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     TOOL_LATE = "tool.late"
     RETRY = "retry"
     FALLBACK = "fallback"
+    VERDICT = "verdict"
     ISSUE = "issue"
     CRASH = "crash"
     EVENTS_DROPPED = "events.dropped"

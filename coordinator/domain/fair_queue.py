@@ -10,9 +10,9 @@ Here the quantum is the mean cost of those who wait when the round begins, so th
 each tenant and the search for the next takes constant time. Costs are integers: sums of them are exact.
 """
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from operator import attrgetter
 from typing import Generic, TypeVar
 
@@ -58,7 +58,7 @@ class Waiting:
 
 W = TypeVar("W", bound=Waiting)
 
-_PLACE: Callable[[Waiting], tuple[int, int, int]] = attrgetter("place")
+_PLACE = attrgetter("place")
 
 
 class Flow:
@@ -115,10 +115,7 @@ class FairQueue(Generic[W]):
         self._arrivals += 1
         waiter.flow = flow
         waiter.place = (standing.order, -standing.attempt, self._arrivals)
-        if flow.waiters and waiter.place < flow.waiters[-1].place:
-            insort(flow.waiters, waiter, key=_PLACE)
-        else:
-            flow.waiters.append(waiter)
+        flow.waiters.insert(flow.index(waiter.place), waiter)
         self._count(flow, waiter, 1)
 
     def head(self) -> W | None:

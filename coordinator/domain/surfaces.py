@@ -125,11 +125,11 @@ def check_surfaces(settings: Limited) -> None:
     for name, tenant in settings.tenants.items():
         under = settings.surfaces.get(tenant.surface)
         if under is None and tenant.surface != DEFAULT:
-            raise _wrong(settings, ("tenants", name, "surface"), tenant.surface, _no_surface(settings, tenant.surface))
+            raise _wrong(settings, ("tenants", name, "surface"), tenant.surface, _no_surface(settings))
         places.append((("tenants", name), flat | (_said(under) if under else {}) | _said(tenant)))
     unknown = settings.unknown_tenants
     if unknown not in (DEFAULT, REFUSE, *settings.surfaces):
-        raise _wrong(settings, ("unknown_tenants",), unknown, _no_surface(settings, unknown, REFUSE))
+        raise _wrong(settings, ("unknown_tenants",), unknown, _no_surface(settings, REFUSE))
     for place, limits in places:
         found = contradiction(limits)
         if found is not None:
@@ -142,10 +142,10 @@ def contradiction(limits: Mapping[str, Any]) -> tuple[str, str] | None:
     for place, (narrow, least) in enumerate(given):
         for wide, most in given[place + 1 :]:
             if least > most:
-                return wide, f"{wide} = {most:g} is less than {narrow} = {least:g}, which could never be used up"
+                return wide, f"should be at least {narrow} ({least:g}), which is part of it"
     soft, hard = limits.get("soft_deadline_s"), limits.get("deadline_s")
     if soft is not None and hard is not None and soft > hard:
-        return "soft_deadline_s", f"soft_deadline_s = {soft:g} is later than deadline_s = {hard:g}"
+        return "soft_deadline_s", f"should be at most deadline_s ({hard:g})"
     return None
 
 
@@ -153,8 +153,8 @@ def _said(surface: Surface) -> dict[str, Any]:
     return {name: said for name in FLAT if (said := getattr(surface, name, None)) is not None}
 
 
-def _no_surface(settings: Limited, name: str, *more: str) -> str:
-    return f"there is no surface {name!r}; surfaces: {', '.join((DEFAULT, *settings.surfaces, *more))}"
+def _no_surface(settings: Limited, *more: str) -> str:
+    return f"should be one of {', '.join((DEFAULT, *settings.surfaces, *more))}"
 
 
 def _wrong(settings: Limited, place: tuple[str, ...], given: Any, message: str) -> ValidationError:

@@ -5,9 +5,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, TypeVar, get_type_hints
 
+from pydantic import BaseModel
+
 from coordinator.domain.briefs import Brief
 from coordinator.domain.context import AgentContext
 from coordinator.domain.errors import Invalid
+from coordinator.domain.model import OutputSpec, ToolSpec
 from coordinator.domain.money import micros
 from coordinator.domain.scope import Rights
 from coordinator.domain.tool import Tool
@@ -91,6 +94,17 @@ def agent(
     return decorate
 
 
+class Specs:
+    """What models are told of a team, built on first use: it follows from the team and the types that it asks for."""
+
+    __slots__ = ("offered", "outputs", "plans")
+
+    def __init__(self) -> None:
+        self.outputs: dict[type[BaseModel], OutputSpec] = {}
+        self.plans: dict[str, OutputSpec] = {}
+        self.offered: dict[str, tuple[ToolSpec, ...]] = {}
+
+
 class Team:
     """A manager, the members it reaches, their tools, and the resources that the tools need.
 
@@ -114,6 +128,7 @@ class Team:
         self.resources = resources
         self.agents: dict[str, Agent[Any]] = {}
         self.tools: dict[str, Tool[Any]] = {}
+        self.specs = Specs()
         self._admit(manager)
         self.task_types = {kind: frozenset(names) for kind, names in (task_types or {}).items()}
         self.rights = Rights(frozenset(self.tools), frozenset(self.agents))

@@ -160,6 +160,11 @@ class Context:
         """Say that the agent's work enters *state*."""
         self.scope.run.emit(Kind.STATE, self.scope.agent, self.scope.path, {"state": state, "reason": reason})
 
+    def judge(self, decision: str, reasons: int = 0) -> None:
+        """Say what became of a draft."""
+        data = {"decision": decision, "reasons": reasons}
+        self.scope.run.emit(Kind.VERDICT, self.scope.agent, self.scope.path, data)
+
     def flag(self, code: str, message: str, part: str = "") -> None:
         """Record something that the run could not do."""
         self.scope.run.note(Issue(code=code, message=message, part=part), self.scope.agent, self.scope.path)

@@ -37,10 +37,10 @@ class Crew:
         self.tool = tool
         self.delegation = delegation
         self.model_timeout = model_timeout
-        # A JSON schema costs milliseconds: one per type and team, never one per run.
-        self._schemas: dict[type[BaseModel], OutputSpec] = {}
-        self._plans: dict[str, OutputSpec] = {}
-        self._offered: dict[str, tuple[ToolSpec, ...]] = {}
+        # A JSON schema costs milliseconds: one per type and team, never one per run or coordinator.
+        self._schemas = team.specs.outputs
+        self._plans = team.specs.plans
+        self._offered = team.specs.offered
 
     def schema(self, output: type[BaseModel]) -> OutputSpec:
         """Return the schema of *output*, built once."""

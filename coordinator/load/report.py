@@ -70,7 +70,8 @@ class Memory(Part):
 
     before: int
     peak: int
-    per_run_in_flight: int
+    per_run_in_flight: int | None
+    """At most: what the process grew by, caches included, by the most runs in flight; None in virtual time."""
 
 
 class Bottleneck(Part):

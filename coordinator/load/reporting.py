@@ -64,7 +64,7 @@ def report_of(drive: Drive) -> LoadReport:
         breakers=breakers,
         gates=gates[:MOST_ROWS],
         in_flight_peak=measured.most_in_flight,
-        memory=_memory(measured),
+        memory=_memory(measured, virtual=test.virtual),
         loop_lag_s=None if test.virtual else measured.lag.summary(),
         series=_series(measured),
     )
@@ -121,9 +121,9 @@ def _breakers(held: Any, measured: Measured) -> list[BreakerUse]:
     return sorted(found, key=lambda one: (-one.trips, -one.refused, one.dependency))
 
 
-def _memory(measured: Measured) -> Memory:
+def _memory(measured: Measured, *, virtual: bool) -> Memory:
     grown = max(0, measured.most_memory - measured.memory_before)
-    per_run = grown // measured.most_in_flight if measured.most_in_flight else 0
+    per_run = None if virtual or not measured.most_in_flight else grown // measured.most_in_flight
     return Memory(before=measured.memory_before, peak=measured.most_memory, per_run_in_flight=per_run)
 
 

@@ -96,8 +96,8 @@ class ScenarioFile(BaseModel):
     session: Words | None = Field(default=None, description="The conversation that the task belongs to.")
     model: Words | None = Field(
         default=None,
-        description="The model that every agent uses: offline, scripted or provider:model; --model replaces it. By "
-        "default that of the settings, which is offline.",
+        description="The model that every agent uses, whatever class or model it names itself: offline, scripted or "
+        "provider:model; --model replaces it. By default the settings say, which is offline.",
     )
     script: Script | None = Field(
         default=None, description="What the scripted model answers: replies, or a file of replies beside this one."

@@ -55,11 +55,18 @@ class Inputs:
         return {name: held if name in RAW else self._filled(held, (name,)) for name, held in values.items()}
 
     def path(self, text: str, place: Place) -> Path:
-        """Return *text* as a path; one that begins with an input lies where that input's paths lie."""
+        """Return *text* as a path; one that begins with an input lies where that input's paths lie.
+
+        Raises:
+            Invalid: `unknown_input`, or `usage` when nothing is left of it: the folder itself is never meant.
+        """
         first = _USE.match(text)
         leading = self._inputs.get(first[2]) if first and not first[1] else None
         folder = leading.folder if leading else self._document.path.parent
-        return folder / Path(self._text(text, place)).expanduser()
+        filled = self._text(text, place)
+        if not filled.strip():
+            raise self._empty(first[2] if first else "", place)
+        return folder / Path(filled).expanduser()
 
     def _filled(self, held: Any, place: Place) -> Any:
         if isinstance(held, str):
@@ -79,6 +86,11 @@ class Inputs:
             return self._inputs[use[2]].text
 
         return _USE.sub(replaced, text)
+
+    def _empty(self, name: str, place: Place) -> Invalid:
+        hint = f"name a file or a folder: --set {name}=PATH, or {name}: PATH under inputs"
+        message = f"{'.'.join(map(str, place))} is an empty path, since the input {name!r} is empty"
+        return self._document.wrong(place, message, hint=hint, code="usage")
 
     def _unknown(self, name: str, place: Place) -> Invalid:
         hint = nearest(name, self._inputs) if self._inputs else f"declare it: `inputs: {{{name}: …}}`"

@@ -26,8 +26,8 @@ from coordinator.workspace import Workspace, find_workspace, load_team
 class Overrides:
     """What the user says in place of the file.
 
-    *task* and *tenant* are taken literally; *model* replaces that of every agent; *inputs* replaces declared inputs, and
-    their paths are relative to *folder*.
+    *task* and *tenant* are taken literally; *model* replaces that of every agent; *inputs* replaces declared inputs,
+    and their paths are relative to *folder*.
     """
 
     task: str | None = None
@@ -79,7 +79,8 @@ def open_scenario(path: Path, overrides: Overrides | None = None) -> Scenario:
         settings = _with_model(file.model, settings, team)
     check_names(document, file, team)
     world = {**settings.places(), **find_world(document, file, inputs)}
-    return Scenario(document, file, team, settings, world, _script(document, file, asked))
+    script = _script(document, file, asked)
+    return Scenario(document, file, team, settings, world, script, model_given=asked.model is not None)
 
 
 def _parse(document: Document, inputs: Inputs, asked: Overrides) -> ScenarioFile:

@@ -14,9 +14,13 @@ from coordinator.models.scripted import ScriptedModel, ScriptedReply
 from coordinator.scenario.document import Document, Place
 from coordinator.scenario.file import ScenarioFile
 from coordinator.settings import Settings
+from coordinator.sources import origin, workspace_file
 
 REPAIRED_AT = {"unknown_world_name": "world", "missing_path": "world"}
 """Errors that only the team can find, and the key of the scenario where they are repaired."""
+
+MODEL_CLASS = "class"
+"""The detail of an error about a model that names its model class."""
 
 
 @value
@@ -29,6 +33,8 @@ class Scenario:
     settings: Settings
     world: Mapping[str, Path]
     script: Sequence[ScriptedReply]
+    model_given: bool = False
+    """Whether the user named the model, in place of the file."""
 
     @property
     def name(self) -> str:
@@ -50,7 +56,10 @@ class Scenario:
                 task = Task(text=file.task, kind=file.kind)
                 return await coordinator.run(task, tenant=file.tenant, user=file.user, session=file.session)
         except Invalid as error:
-            raise self._placed(error) from error
+            placed = self._placed(error)
+            if placed is error:
+                raise
+            raise placed from error
 
     def _placed(self, error: Invalid) -> Invalid:
         """Return *error* with the place where it can be repaired: in this file, or where the settings come from."""
@@ -71,22 +80,19 @@ class Scenario:
         named = [(len(str(path)), name) for name, path in self.world.items() if _speaks_of(error, path)]
         return ("world", max(named)[1]) if named else ()
 
-    def _place_of_model(self, name: str) -> Place:
-        if self.file.model is not None:
-            return ("model",) if self._model_is_own() else ()
-        return next((place for place in [("settings", "models", name)] if place in self.document.lines), ())
+    def _place_of_model(self, model_class: str) -> Place:
+        """Return where in the file the model of *model_class* stands."""
+        place: Place = ("settings", "models", model_class) if self.file.model is None else ("model",)
+        return place if place in self.document.lines and not self.model_given else ()
 
     def _elsewhere(self, error: Invalid) -> str:
         """Say what besides this file gave the model of which *error* speaks."""
         if MODEL_CLASS not in error.details:
             return ""
-        if self.file.model is not None:
+        if self.model_given:
             return "--model"
         file = workspace_file(self.settings.start or Path.cwd())
         return origin(self.settings, file, "models", error.details[MODEL_CLASS])
-
-    def _model_is_own(self) -> bool:
-        return "model" in self.document.values and not self.model_replaced
 
     def _coordinator(self, observers: Sequence[Observer]) -> Coordinator:
         return Coordinator(
@@ -97,3 +103,7 @@ class Scenario:
             models={"scripted": ScriptedModel(self.script)} if self.script else {},
             faults=self.file.faults,
         )
+
+
+def _speaks_of(error: Invalid, path: Path) -> bool:
+    return str(path) in error.message or str(path.resolve()) in error.message

@@ -6,6 +6,7 @@ import signal
 import threading  # noqa: TID251 - only to see that there are none, because a fork would lose them
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from multiprocessing.connection import Connection
 
 from coordinator.domain.errors import CoordinatorError
@@ -45,12 +46,7 @@ def _work(live: Live, seeds: Sequence[int], mouth: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted as well, and ends its workers
     gc.freeze()
     for seed in seeds:
-        world = live(seed)
-        world = WorldReport(
-            world.seed, world.fingerprint, world.runs, world.statuses, world.codes, world.calls, world.events, world.cost_usd,
-            world.seconds, world.breaches,
-        )  # fmt: skip
-        mouth.send(world)
+        mouth.send(replace(live(seed), results=()))
 
 
 def _heard(ear: Connection, seed: int) -> WorldReport:

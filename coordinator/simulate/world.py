@@ -134,8 +134,8 @@ class _World:
         codes = Counter(result.code for result in results if result.status in (Status.REFUSED, Status.FAILED))
         breaches = (*([hung] if hung else []), *self._invariants.breaches)
         return WorldReport(
-            self._plan.seed, self._fingerprint.hexdigest(), len(self._plan.visits), dict(+statuses), dict(codes), dict(self._calls),
-            dict(self._events), sum(result.cost_usd for result in results), self._ended_at, breaches, tuple(results),
+            self._plan.seed, self._fingerprint.hexdigest(), len(self._plan.visits), dict(+statuses), dict(codes),
+            dict(self._calls), dict(self._events), sum(result.cost_usd for result in results), self._ended_at, breaches, tuple(results),
         )  # fmt: skip
 
     def _ports(self) -> Ports:

@@ -116,11 +116,12 @@ def bar_chart(title: str, bars: Mapping[str, float], form: Format = plain, most:
     for number, (name, amount) in enumerate(bars.items()):
         y = 6 + number * ROW
         wide = max(1.0, min(1.0, amount / whole) * room)
+        told = escape(f"{name}: {form(amount)}")
+        size = f'y="{y}" height="{ROW - 6}"'
         parts += [
             f'<text class="name" x="{LABEL - 10}" y="{y + 15}">{escape(_short(name))}</text>',
-            f'<rect class="rest" x="{LABEL}" y="{y}" width="{room}" height="{ROW - 6}"/>',
-            f'<rect class="bar" x="{LABEL}" y="{y}" width="{wide:.1f}" height="{ROW - 6}">'
-            f"<title>{escape(f'{name}: {form(amount)}')}</title></rect>",
+            f'<rect class="rest" x="{LABEL}" {size} width="{room}"/>',
+            f'<rect class="bar" x="{LABEL}" {size} width="{wide:.1f}"><title>{told}</title></rect>',
             f'<text class="figure" x="{LABEL + room + 8}" y="{y + 15}">{escape(form(amount))}</text>',
         ]
     return _svg(title, 12 + ROW * len(bars), parts)
@@ -209,4 +210,5 @@ def _short(name: str) -> str:
 
 
 def _svg(title: str, height: int, parts: Sequence[str]) -> str:
-    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title, quote=True)}">{"".join(parts)}</svg>'
+    label = escape(title, quote=True)
+    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">{"".join(parts)}</svg>'

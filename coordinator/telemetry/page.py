@@ -1,4 +1,4 @@
-"""The page builder: one self-contained HTML file, light and dark, without a script and without anything from outside."""
+"""The page builder: one self-contained HTML file, light and dark, without scripts and without anything from outside."""
 
 from collections.abc import Iterable, Sequence
 from html import escape

@@ -27,7 +27,7 @@ def build(folder: Folder, stop: Stop | None = None) -> sqlite3.Connection:
     connection = index(documents(folder, names, skipped, stop))
     if skipped:
         connection.close()
-        folder.read(skipped[0].path)
+        raise _unreadable(folder, skipped[0])
     return connection
 
 
@@ -37,6 +37,18 @@ def no_documents(folder: Folder) -> Invalid:
     return Invalid(
         f"folder {folder.root} holds no documents", code="no_documents", hint=f"name a folder with {kinds} files"
     )
+
+
+def _unreadable(folder: Folder, skipped: Skipped) -> Invalid:
+    reason = skipped.reason.replace("_", " ")
+    try:
+        folder.read(skipped.path)
+    except Invalid as error:
+        reason = error.message
+    return Invalid(
+        f"knowledge in {folder.root}: {reason}", code=skipped.reason,
+        hint=f"repair {skipped.path} or take it out of the folder: a knowledge base with holes answers wrongly",
+    )  # fmt: skip
 
 
 class Knowledge:

@@ -206,7 +206,7 @@ REFERENCE = "team: agents:team\ntask: Where is order 1042?\n"
             "{}/one.yaml:3: database {}/one.sql cannot be read: it is a binary",
         ),
         (b"\xff\xfe\x00", "help", "{}/one.yaml:3: database {}/one.sql cannot be read: it is not UTF-8"),
-        (b"CREATE TABLE x (a);\n", "help", "the world's database is not a shop"),
+        (b"CREATE TABLE x (a);\n", "help", "{}/one.yaml:3: database {}/one.sql is not a shop"),
         (b"", "nowhere", "{}/one.yaml:3: knowledge cannot be read: {}/nowhere: No such file"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Law: no window of a gate admits more than its limit, large requests do not starve, and no tenant can crowd others out.
+"""Law: no window of a gate admits more than its limit, large requests do not starve, and no tenant crowds others out.
 
 Each law runs random worlds in virtual time, and is tried against defects planted here: one that holds whatever the code
 does would say nothing.
@@ -358,7 +358,7 @@ def test_a_queue_that_lets_one_tenant_crowd_out_the_others_is_found(monkeypatch:
 
 
 def everybody_gets_the_share_of_its_weight() -> None:
-    """Tenants that always wait, with requests of sizes of their own, and replies that use more or less than estimated."""
+    """Tenants that always wait, with requests of their own sizes, and replies that use more or less than estimated."""
 
     async def law() -> None:
         limits = GateLimits(tokens=100_000, window_s=10, queue=2000, burst=0.01)

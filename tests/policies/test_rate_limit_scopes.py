@@ -59,7 +59,7 @@ async def test_every_place_is_ended_however_the_attempt_ends(calls, replies):
 
 
 async def test_what_a_reply_says_is_left_is_not_exceeded(calls, replies):
-    gates, layer = limited()
+    _, layer = limited()
     said = replies["model"]
     reply = ModelReply(said.text, (), said.stop, said.usage, said.model, quota=Quota(requests=1, reset_s=30.0))
     await layer(calls.of_model(), answering(reply))
@@ -70,7 +70,7 @@ async def test_what_a_reply_says_is_left_is_not_exceeded(calls, replies):
 
 
 async def test_in_an_outage_of_429s_nothing_is_sent_while_the_dependency_asks_for_a_pause(calls):
-    gates, layer = limited(**{"tenant_*": GateLimits(requests=10**6)})
+    _, layer = limited(**{"tenant_*": GateLimits(requests=10**6)})
     sent: list[float] = []
     loop = asyncio.get_running_loop()
 

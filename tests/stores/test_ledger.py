@@ -5,7 +5,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from coordinator.domain.errors import Refused
 from coordinator.domain.ports import Account
-from coordinator.stores.memory.ledger import Ledger
+from coordinator.stores.memory.ledger import Ledger, LedgerLimits
 
 DAY, RUN = Account("global/2026-11-20", 100), Account("run/r-1", 40)
 
@@ -47,11 +47,63 @@ def test_an_exhausted_account_speaks_before_a_held_one():
     assert refusal(ledger, (DAY, RUN), 20).code == "budget_exhausted"
 
 
-def test_a_smaller_minimum_makes_the_no_a_passing_one():
+def test_what_is_spent_shrinks_a_call_down_to_its_minimum_and_what_is_held_does_not():
     ledger = Ledger()
     ledger.reserve((RUN,), 40).settle(30)
-    assert refusal(ledger, (RUN,), 20, 5).code == "budget_held"
     assert refusal(ledger, (RUN,), 20, 11).code == "budget_exhausted"
+    held = ledger.reserve((RUN,), 20, 5)
+    assert held.amount == 10
+    assert refusal(ledger, (RUN,), 20, 5).code == "budget_held"
+    assert ledger.try_reserve((RUN,), 1) is None
+
+
+def test_what_is_kept_for_others_is_closed_to_the_call_and_open_to_them():
+    ledger = Ledger()
+    ledger.reserve((RUN,), 30).settle(30)
+    delegate = Account(RUN.name, RUN.ceiling, kept=10)
+    no = refusal(ledger, (delegate,), 1)
+    assert no.code == "budget_exhausted"
+    assert "kept for the manager" in no.message
+    assert ledger.reserve((RUN,), 10).amount == 10
+
+
+def test_an_alert_is_told_once_when_its_share_of_the_ceiling_is_spent():
+    ledger = Ledger(LedgerLimits(alert_share=0.5))
+    told = [ledger.reserve((RUN, DAY), 10).settle(10) for _ in range(4)]
+    assert [[(notice.account, notice.settled) for notice in notices] for notices in told] == [
+        [], [(RUN.name, 20)], [], []
+    ]  # fmt: skip
+
+
+def test_a_ceiling_that_rises_lets_calls_in_again_and_one_that_falls_refuses():
+    ledger = Ledger()
+    ledger.reserve((RUN,), 40).settle(40)
+    assert ledger.reserve((Account(RUN.name, 50),), 10).amount == 10
+    assert refusal(ledger, (Account(RUN.name, 45),), 6).code == "budget_exhausted"
+
+
+def test_days_and_idle_sessions_are_forgotten_once_they_have_expired_and_nothing_is_held():
+    now = 0.0
+    ledger = Ledger(None, lambda: now)
+    session, monday = Account("session/a/u/s", 100, expires=200.0), Account("tenant-day/a/1", 100, expires=100.0)
+    held = ledger.reserve((session, monday), 10)
+    now = 150.0
+    ledger.reserve((Account("tenant-day/a/2", 100, expires=200.0),), 1).settle(1)
+    assert [account.name for account in ledger.snapshot()] == ["session/a/u/s", "tenant-day/a/1", "tenant-day/a/2"]
+    held.settle(7)
+    assert state(ledger, "tenant-day/a/1").settled == 7
+    now = 250.0
+    ledger.reserve((Account("tenant-day/a/3", 100, expires=300.0),), 1).settle(1)
+    assert [account.name for account in ledger.snapshot()] == ["tenant-day/a/3"]
+
+
+def test_the_number_of_accounts_is_bounded():
+    ledger = Ledger(LedgerLimits(accounts=2))
+    for name in "ab":
+        ledger.reserve((Account(name, 10),), 1)
+    no = refusal(ledger, (Account("c", 10),), 1)
+    assert (no.code, no.retry_after is not None) == ("accounts_full", True)
+    assert ledger.reserve((Account("a", 10),), 1).amount == 1
 
 
 @pytest.mark.parametrize("end", [lambda held: held.settle(1), lambda held: held.release()])
