@@ -1,6 +1,7 @@
 """Where settings come from besides code: the environment and the workspace's file; and which of them said what."""
 
 import re
+import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
     InitSettingsSource,
-    PyprojectTomlConfigSettingsSource,
     TomlConfigSettingsSource,
 )
 
@@ -48,14 +48,6 @@ class Environment(EnvSettingsSource):
         return field is not None and (not parted or self.field_is_complex(field))
 
 
-class _Pyproject(PyprojectTomlConfigSettingsSource):
-    """The `[tool.coordinator]` table of one `pyproject.toml`."""
-
-    def __init__(self, settings_cls: type[BaseSettings], file: Path) -> None:
-        self.toml_table_header = ("tool", "coordinator")
-        super().__init__(settings_cls, file)
-
-
 def workspace_file(start: Path) -> Path | None:
     """Return the file that marks the workspace around *start*; None outside of any."""
     try:
@@ -67,9 +59,17 @@ def workspace_file(start: Path) -> Path | None:
 
 
 def file_source(settings_cls: type[BaseSettings], file: Path) -> InitSettingsSource:
-    """Return the source of settings in *file*, which marks a workspace."""
-    kind = _Pyproject if file.name == "pyproject.toml" else TomlConfigSettingsSource
-    return kind(settings_cls, file)
+    """Return the source of settings in *file*, which marks a workspace: all of it, or a pyproject's own table.
+
+    Raises:
+        Invalid: `bad_toml`, when that is no table.
+    """
+    if file.name != "pyproject.toml":
+        return TomlConfigSettingsSource(settings_cls, file)
+    table = tomllib.loads(file.read_text(encoding="utf-8"))["tool"]["coordinator"]
+    if not isinstance(table, dict):
+        raise Invalid(f"{file}: tool.coordinator is no table", code="bad_toml", hint="write [tool.coordinator]")
+    return InitSettingsSource(settings_cls, table)
 
 
 def origin(settings: BaseSettings, file: Path | None, table: str, entry: str) -> str:

@@ -88,6 +88,7 @@ def test_variable_of_a_part_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_origin_of_an_entry_is_the_file_that_gave_it(file: str, text: str, tmp_path: Path) -> None:
     (tmp_path / file).write_text(text)
     loaded = load_settings(tmp_path)
+    assert loaded.models["small"] == "a:b"
     assert origin(loaded, tmp_path / file, "models", "small") == str(tmp_path / file)
     assert origin(loaded, tmp_path / file, "models", "large") == ""
 

@@ -3,7 +3,7 @@
 import importlib
 
 from coordinator.domain.calls import ModelCall
-from coordinator.domain.errors import Invalid
+from coordinator.domain.errors import Fault, Invalid, Reached
 from coordinator.domain.model import Model, ModelReply, Target
 
 # Imported on first use, so that nobody pays for a provider that is not used.
@@ -27,7 +27,14 @@ class Adapters:
         target = call.target
         if target is None:
             raise Invalid(f"no route was chosen for {call.step}", code="unknown_model")
-        return await self._adapters[target.provider](target.model, call.request)
+        reply = await self._adapters[target.provider](target.model, call.request)
+        # An adapter may come from outside: what it answers is checked here, where the money is still held.
+        if not isinstance(reply, ModelReply) or min(reply.usage.input_tokens, reply.usage.output_tokens) < 0:
+            raise Fault(
+                f"the adapter of {target} answered {type(reply).__name__} without a usable reply or usage",
+                reached=Reached.YES, transient=False, code="bad_reply", hint="correct the adapter",
+            )  # fmt: skip
+        return reply
 
     def target(self, name: str) -> Target:
         """Return the target that *name* ("offline", "openai:gpt-…") means, with its adapter made ready.

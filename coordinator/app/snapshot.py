@@ -3,10 +3,10 @@
 from coordinator.domain.value import value
 from coordinator.pipelines import Holders
 from coordinator.policies.admission import AdmissionState
+from coordinator.stores.memory.books import AccountState
 from coordinator.stores.memory.breaker import BreakerState
 from coordinator.stores.memory.estimates import EstimateState
 from coordinator.stores.memory.gate import GateState
-from coordinator.stores.memory.books import AccountState
 from coordinator.stores.memory.retries import RetryTally
 from coordinator.stores.memory.stragglers import StragglersState
 

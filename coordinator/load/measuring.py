@@ -47,6 +47,8 @@ class Measured:
         """Seconds that runs waited, by cause; runs that did not wait are not counted."""
         self.gates: Counter[str] = Counter()
         """Seconds times callers that waited, by gate."""
+        self.gate_states: Sequence[Any] = ()
+        """The gates at the last look: they can only be looked at while the loop runs."""
         self.accounts: Counter[str] = Counter()
         """The same, by account."""
         self.trips: Counter[str] = Counter()
@@ -136,7 +138,8 @@ class Measured:
             there.breakers[dependency] = max(rank, there.breakers.get(dependency, CLOSED))
         self.memory = resident()
         self.most_memory = max(self.most_memory, self.memory)
-        for gate in held.gates.snapshot():
+        self.gate_states = held.gates.snapshot()
+        for gate in self.gate_states:
             if gate.waiting:
                 self.gates[gate.name] += gate.waiting * since
         if held.ledger.waiting:

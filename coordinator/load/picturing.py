@@ -10,6 +10,8 @@ from coordinator.telemetry.page import Page, Tile
 
 STATES = ("closed", "half open", "open")
 MOST_STRIPS = 12
+MOST_ROOM = 4
+"""A ceiling above so many times what was spent would only flatten the line."""
 
 
 def page_of(report: LoadReport) -> str:
@@ -100,7 +102,8 @@ def _money(page: Page, report: LoadReport) -> None:
     series, money = report.series, report.money
     page.section("Money", "Spent by runs that have ended.")
     spent = list(accumulate(series.spent_usd))
-    page.picture(line_chart("Money spent", [Line("spent", spent, filled=True)], series.width_s, _usd))
+    lines = [Line("spent", spent, filled=True)]
+    page.picture(line_chart("Money spent", lines, series.width_s, _usd, _near_ceiling(report)))
     if money.accounts:
         bars = {one.account: one.used for one in money.accounts}
         page.picture(bar_chart("Accounts against their ceilings", bars, lambda used: f"{used:.1%}", 1.0))
@@ -140,6 +143,13 @@ def _process(page: Page, report: LoadReport) -> None:
     if report.loop_lag_s is not None:
         rows.insert(0, ["event-loop lag", percentiles(report.loop_lag_s)])
     page.table(["what", "figures"], rows)
+
+
+def _near_ceiling(report: LoadReport) -> float | None:
+    """Return what all runs together may spend in a day, when it is near enough to be drawn."""
+    shared = {one.account: one.ceiling_usd for one in report.money.accounts if one.account.startswith("global/")}
+    ceiling = min(shared.values(), default=None)
+    return ceiling if ceiling is not None and ceiling <= MOST_ROOM * report.money.spent_usd else None
 
 
 def _rate(counted: Sequence[int], width_s: float) -> list[float | None]:

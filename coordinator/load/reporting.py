@@ -1,6 +1,5 @@
 """From what was measured to the report."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from coordinator.domain.money import usd
@@ -30,7 +29,7 @@ def report_of(drive: Drive) -> LoadReport:
     held: Any = drive.coordinator.held
     waiting = _waiting(measured)
     money = _money(drive)
-    gates, breakers = _gates(held.gates.snapshot() if measured.events else (), measured), _breakers(held, measured)
+    gates, breakers = _gates(measured), _breakers(held, measured)
     codes = dict(measured.codes.most_common())
     seconds = measured.now
     return LoadReport(
@@ -102,10 +101,10 @@ def _money(drive: Drive) -> Money:
     )
 
 
-def _gates(states: Sequence[Any], measured: Measured) -> list[GateUse]:
+def _gates(measured: Measured) -> list[GateUse]:
     gates = [
         GateUse(gate=gate.name, admitted=gate.admitted, refused=gate.refused, waited_s=measured.gates[gate.name])
-        for gate in states
+        for gate in measured.gate_states
     ]
     return sorted(gates, key=lambda gate: (-gate.waited_s, -gate.refused, gate.gate))
 

@@ -14,14 +14,17 @@ from coordinator.domain.result import RunResult, Status
 from coordinator.domain.value import value
 from coordinator.models.scripted import ScriptedModel, ScriptedReply
 from coordinator.models.simulated import SimulatedModel
+from coordinator.settings import Settings
 from coordinator.simulate.drawing import Plan, Visit
 from coordinator.simulate.stage import Stage
+from coordinator.simulation.bounds import Bounds
 from coordinator.simulation.chance import Dice, Names
 from coordinator.simulation.clock import Deadlock, VirtualLoop
 from coordinator.simulation.fingerprint import Fingerprint
 from coordinator.simulation.invariants import Invariants, Probes, Watched
 from coordinator.simulation.offload import Inline
 from coordinator.simulation.stacks import places
+from coordinator.stores.memory.scopes import own_limits
 from coordinator.toolbox.world import Snapshots
 
 AFTERMATH_S = 1.0
@@ -103,7 +106,7 @@ class _World:
             faults=plan.faults, ports=self._ports(), snapshots=supplies.images,
         )  # fmt: skip
         # The policies know the holders by protocols that need not tell their state; those that app builds all do.
-        self._invariants = Invariants(cast(Watched, self._coordinator.held))
+        self._invariants = Invariants(cast(Watched, self._coordinator.held), _bounds(plan.settings))
         self._probes = Probes(self._coordinator.held.breakers, self._invariants)
 
     async def live(self) -> None:
@@ -135,7 +138,8 @@ class _World:
         breaches = (*([hung] if hung else []), *self._invariants.breaches)
         return WorldReport(
             self._plan.seed, self._fingerprint.hexdigest(), len(self._plan.visits), dict(+statuses), dict(codes),
-            dict(self._calls), dict(self._events), sum(result.cost_usd for result in results), self._ended_at, breaches, tuple(results),
+            dict(self._calls), dict(self._events), sum(result.cost_usd for result in results), self._ended_at,
+            breaches, tuple(results),
         )  # fmt: skip
 
     def _ports(self) -> Ports:
@@ -193,6 +197,11 @@ class _World:
                 self._probes.end(dependency)
 
         return attended
+
+
+def _bounds(settings: Settings) -> Bounds:
+    rates = settings.gate_limits()
+    return Bounds(lambda name: own_limits(rates, name), settings.admission.runs, settings.admission.waiting)
 
 
 class Scripts:

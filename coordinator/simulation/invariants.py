@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from coordinator.domain.events import Event, Kind
 from coordinator.domain.money import dollars
+from coordinator.simulation.bounds import Bounds, Passages
 
 MOST = 20
 """Breaches that are told; a broken law is broken a thousand times."""
@@ -12,7 +13,8 @@ MOST = 20
 HELD = (
     "money: settled + reserved <= ceiling + overrun, on every account",
     "no counter below zero",
-    "one probe at a time for every breaker that is half open",
+    "gates: no window lets more through than its limit; no more runs and waiters than admission allows",
+    "breakers: one probe at a time when half open, no call when open",
     "events: numbered without gaps, and all that started ended",
     "nothing left behind: no reservation, place, permit, waiter or task",
     "nothing hung",
@@ -59,10 +61,12 @@ class Invariants:
 
     Args:
         held: what is watched.
+        bounds: of gates and admission, which are looked at after every sixteenth event; not watched when left out.
     """
 
-    def __init__(self, held: Watched) -> None:
+    def __init__(self, held: Watched, bounds: Bounds | None = None) -> None:
         self._held = held
+        self._passages = Passages(bounds) if bounds else None
         self._runs: dict[str, _Run] = {}
         self.breaches: list[str] = []
         self.events = 0
@@ -73,6 +77,9 @@ class Invariants:
         self.events += 1
         self._follow(event)
         self.check_money(event)
+        if self._passages is not None and self.events % 16 == 0:
+            for breach in self._passages.look(self._held.gates.snapshot(), self._held.admission.snapshot(), event.at):
+                self._tell(breach, event)
 
     def check_money(self, event: Event | None = None) -> None:
         """Check the law of money on every account."""
@@ -91,7 +98,7 @@ class Invariants:
                 self._tell(f"left behind: {dollars(account.reserved)} is still held on account {account.name}")
             if account.name.startswith("run/"):
                 self._tell(f"left behind: account {account.name} of a run that has ended")
-        self._check_counters(self._held.gates.snapshot(), "waiting")
+        self._check_counters(self._held.gates.snapshot(), "waiting", "out")
         self._check_counters(self._held.breakers.snapshot(), "probing")
         self._check_counters([self._held.admission.snapshot()], "running", "waiting")
         for name, run in self._runs.items():

@@ -99,7 +99,7 @@ padding:10px 14px;border-radius:6px;margin:14px 0}
 .banner.good{border-left-color:var(--good)}.banner.bad{border-left-color:var(--bad)}
 .banner.warn{border-left-color:var(--warn)}
 .card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:14px;margin:10px 0}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:10px;margin:18px 0}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(124px,1fr));gap:10px;margin:18px 0}
 .tile{margin:0}
 .label,.note{color:var(--soft);font-size:13px}
 .tile .figure{font-size:22px;font-weight:600;font-variant-numeric:tabular-nums}

@@ -124,9 +124,15 @@ def test_interrupt_ends_with_130_and_no_traceback(tmp_path: Path) -> None:
         "async def wait():\n    print('waiting', flush=True)\n    await asyncio.Event().wait()\n\n"
         "cli.COMMANDS['wait'] = lambda: asyncio.run(wait())\nsys.argv = ['coordinator', 'wait']\ncli.main()\n"
     )
-    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        _, told = process.communicate()
+    with subprocess.Popen(
+        [sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell ignores it in what it runs behind
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            _, told = process.communicate(timeout=20)
+        finally:
+            process.kill()  # leaving the block waits for its end
     assert (process.returncode, told) == (130, b"interrupted\n")

@@ -103,7 +103,7 @@ def test_decisions_are_noted_as_not_asked_for(command: Command) -> None:
     _, out, err = command("run", "one.yaml", "--json", scenario=f"task: hi\n{decisions}")
     assert json.loads(out)["status"] == "completed"
     assert [line for line in err.splitlines() if line.startswith("note:")] == [
-        "note: decisions about pay are not asked for yet: tools that need a person are refused"
+        "note: one.yaml: decisions about pay are not asked for yet: tools that need a person are refused"
     ]
 
 
@@ -150,6 +150,12 @@ BAD = [
     (["run", "data"], "", "data is a folder"),
     (["run", "one.yaml", "--bogus"], "task: hi", "No such option"),
     (["run", "one.yaml", "--set", "shelf"], "task: hi", "--set 'shelf' is not NAME=VALUE"),
+    (
+        ["run", "one.yaml", "--set", "shelf="],
+        "task: hi\ninputs: {shelf: x}\nworld: {shelf: '${shelf}'}",
+        "is an empty path",
+    ),
+    (["run", "one.yaml", "--model", "offline:foo"], "task: hi", "--model: there is no model 'offline:foo'"),
     (["run", "one.yaml", "--set", "a=1", "--set", "a=2"], "task: hi", "--set a is given twice"),
     (["run", "one.yaml", "--set", "shelf=x"], "task: hi", "no input named 'shelf'"),
     (["run", "one.yaml", "--task", ""], "task: hi", "--task is empty"),
@@ -207,6 +213,7 @@ REFERENCE = "team: agents:team\ntask: Where is order 1042?\n"
         ),
         (b"\xff\xfe\x00", "help", "{}/one.yaml:3: database {}/one.sql cannot be read: it is not UTF-8"),
         (b"CREATE TABLE x (a);\n", "help", "{}/one.yaml:3: database {}/one.sql is not a shop"),
+        (b"", "bad", "{}/one.yaml:3: knowledge in {}/bad: file 'a.md' is not UTF-8 text; repair a.md"),
         (b"", "nowhere", "{}/one.yaml:3: knowledge cannot be read: {}/nowhere: No such file"),
     ],
 )
@@ -216,6 +223,8 @@ def test_world_that_is_broken_is_one_line_and_exit_code_2(
     (home / "one.sql").write_bytes(database)
     (home / "help").mkdir()
     (home / "help/a.md").write_text("# A\n\nText.\n")
+    (home / "bad").mkdir()
+    (home / "bad/a.md").write_bytes(b"\xff")
     (home / "coordinator.toml").unlink()
     monkeypatch.chdir(ROOT)  # the reference team works in a world outside of its workspace
     scenario = f"{REFERENCE}world: {{database: one.sql, knowledge: {knowledge}}}\n"
@@ -241,14 +250,18 @@ def test_interrupted_run_is_cancelled_without_a_traceback(more: list[str], home:
     arguments = [sys.executable, "-m", "coordinator", "run", "one.yaml", *more]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if line.startswith("boss: listen"):
-                break
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell ignores it in what it runs behind
+    ) as process:  # fmt: skip
+        try:
+            assert process.stderr is not None
+            for line in process.stderr:
+                if line.startswith("boss: listen"):
+                    break
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=20)
+        finally:
+            process.kill()  # leaving the block waits for its end
     assert process.returncode == 130
     assert err == "interrupted\n"
     if more:

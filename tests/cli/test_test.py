@@ -97,3 +97,12 @@ def test_what_a_scenario_costs_is_judged(command: Command, suite: Callable[..., 
     code, out, _ = command("test")
     assert code == 1
     assert "max_cost_usd: expected at most $0.0000, came $0.00" in out
+
+
+def test_decisions_are_noted_as_not_asked_for(command: Command, suite: Callable[..., Path]) -> None:
+    suite(alpha=f"{GOOD}decisions: [{{tool: pay, approve: true}}]\n", beta=GOOD)
+    code, out, err = command("test")
+    assert (code, verdicts(out)) == (0, [["PASS", "alpha"], ["PASS", "beta"]])
+    assert [line for line in err.splitlines() if line.startswith("note:")] == [
+        "note: scenarios/alpha.yaml: decisions about pay are not asked for yet: tools that need a person are refused"
+    ]

@@ -23,6 +23,9 @@ from coordinator import (
     agent,
     tool,
 )
+from coordinator.domain.content import StopReason
+from coordinator.domain.model import ModelReply
+from coordinator.domain.money import Usage
 from coordinator.engine.slots import Place, Slots
 
 
@@ -315,3 +318,20 @@ async def test_a_refusal_that_ends_the_agent_ends_its_plan() -> None:
 def test_the_soft_deadline_is_four_fifths_of_the_hard_one_unless_said() -> None:
     assert Settings(world={}, deadline_s=100).limits().soft_deadline_s == 80
     assert Settings(world={}, deadline_s=100, soft_deadline_s=50).limits().soft_deadline_s == 50
+
+
+@pytest.mark.parametrize("answer", [None, "text", Usage(-5, 0)])
+async def test_an_adapter_that_answers_nonsense_fails_the_call_and_holds_no_money(answer: object) -> None:
+    @agent()
+    async def manager(brief: Brief, ctx: AgentContext) -> str:
+        return await ctx.ask("x")
+
+    async def odd(model: str, request: object) -> Any:
+        return ModelReply("x", (), StopReason.END, answer, "odd:odd") if isinstance(answer, Usage) else answer
+
+    prices = {"odd:*": {"input": 1, "output": 1}}
+    settings = Settings(world={}, models={"small": "odd"}, prices=prices, global_day_usd=1)
+    async with Coordinator(Team(manager), settings, models={"odd": odd}) as coordinator:
+        result = await coordinator.run("hi")
+        assert (result.status, result.code) == (Status.FAILED, "bad_reply")
+        assert all(account.reserved == 0 for account in coordinator.snapshot().accounts)

@@ -35,7 +35,7 @@ async def result_of(output: Any, seen: list[Event] | None = None) -> RunResult:
         return await coordinator.run("hi")
 
 
-@pytest.mark.parametrize("output", [object(), b"\xff", {"a": [object()]}, circle(), lambda: 0, 1j], ids=type)
+@pytest.mark.parametrize("output", [object(), b"\xff", {"a": [object()]}, circle(), lambda: 0], ids=type)
 async def test_output_that_json_cannot_say_is_a_bad_report(output: Any) -> None:
     seen: list[Event] = []
     result = await result_of(output, seen)

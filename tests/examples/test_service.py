@@ -13,9 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
+
 from coordinator import AgentContext, Brief, Coordinator, Invalid, Settings, Status, Team, agent
 from examples.service import service
-from fastapi import FastAPI
 
 pytestmark = pytest.mark.real_time
 

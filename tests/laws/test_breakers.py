@@ -145,7 +145,8 @@ class ForgetsEpochs(Breaker):
     """Takes every result for one of the present."""
 
     def ended(self, trial: Trial, *, failed: bool | None) -> None:
-        super().ended(self._probe or self._calm, failed=failed)
+        if self.state != "open":
+            super().ended(self._probe or self._calm, failed=failed)
 
 
 LAWS: list[tuple[Law, type[Breaker]]] = [

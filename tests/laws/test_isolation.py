@@ -1,6 +1,6 @@
 """Law 7: two tenants never see each other's words, whatever fails, in whatever order things happen.
 
-Every tenant's task, data and errors carry a canary. The model, the tools and the observer look at all that reaches them.
+Every tenant's task, data and errors carry a canary. Model, tools and observer look at all that reaches them.
 """
 
 import asyncio

@@ -8,11 +8,11 @@ Each part of the law has a defect that is planted on purpose, to see the law fai
 import asyncio
 import math
 import random
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from coordinator import AgentContext, Brief, Coordinator, Settings, Team, agent, tool
 from coordinator.domain.calls import ModelCall, ToolCall, ToolReply
 from coordinator.domain.content import Message, Origin, StopReason, Text
 from coordinator.domain.errors import CoordinatorError, Fault, Reached, Refused, UnknownOutcome
@@ -20,7 +20,6 @@ from coordinator.domain.model import ModelReply, ModelRequest
 from coordinator.domain.money import Price, Usage
 from coordinator.domain.ports import Account, Claim
 from coordinator.domain.scope import RunLimits, RunState, Scope, TenantContext
-from coordinator.domain.tool import tool
 from coordinator.policies.accounts import SECONDS_PER_DAY, Accounts
 from coordinator.policies.budget import Budget, ModelPrices, ToolPrices
 from coordinator.simulation.clock import Deadlock, VirtualLoop
@@ -308,3 +307,74 @@ def test_the_law_bites(defect: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(place, name, planted)
     with pytest.raises((AssertionError, Deadlock)):
         hold_in_all(range(200))
+
+
+# -------------------------------------------------------------------------------------------- a ceiling in life
+
+
+@agent(max_output_tokens=4096)
+async def reader(brief: Brief, ctx: AgentContext) -> str:
+    """Reads thirty kilobytes, and answers."""
+    return await ctx.ask(brief.request)
+
+
+class Reader:
+    """A model at three dollars in and fifteen out, for which a prompt of 30 kB is 7,500 tokens."""
+
+    def __init__(self) -> None:
+        self.coordinator: Any = None
+        self.peak = 0
+
+    async def __call__(self, model: str, request: ModelRequest) -> ModelReply:
+        [day] = [account for account in self.coordinator.held.ledger.snapshot() if account.name.startswith("global/")]
+        self.peak = max(self.peak, day.settled + day.reserved)
+        await asyncio.sleep(2)
+        return ModelReply("read", (), StopReason.END, Usage(7500, 300), "m:m")
+
+
+async def read(runs: int, ceiling: float) -> tuple[int, float, int]:
+    """Return how many of *runs* at once finish under *ceiling* dollars, what they cost, and the peak of the ceiling."""
+    model = Reader()
+    settings = Settings(
+        models={"small": "m"}, prices={"m:*": {"input": 3, "output": 15}}, world={}, run_usd=1, global_day_usd=ceiling,
+        deadline_s=3600, admission={"runs": runs},
+    )  # fmt: skip
+    async with Coordinator(Team(reader), settings, models={"m": model}) as coordinator:
+        model.coordinator = coordinator
+        texts = ("x" * 30_000 for _ in range(runs))
+        results = await asyncio.gather(
+            *(coordinator.run(text, tenant=f"t{number % 9}") for number, text in enumerate(texts))
+        )
+    finished = [result for result in results if result.status == "completed"]
+    return len(finished), sum(result.cost_usd for result in finished), model.peak
+
+
+async def test_a_hundred_runs_finish_under_a_ceiling_that_is_twice_what_they_need() -> None:
+    finished, cost, peak = await read(100, 5.0)
+    assert finished == 100
+    assert cost == pytest.approx(2.70)
+    assert 4_800_000 < peak <= 5_000_000
+
+
+async def test_a_third_of_them_would_finish_if_what_is_held_were_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(ledger: Ledger, claim: Claim, deadline: float) -> Reservation:
+        return ledger.reserve(claim.accounts, claim.amount, claim.amount)
+
+    monkeypatch.setattr(Ledger, "hold", refuse)
+    finished, _, _ = await read(100, 5.0)
+    assert finished == 32
+
+
+async def test_a_ceiling_is_used_to_its_end_before_a_run_is_refused() -> None:
+    finished, cost, peak = await read(100, 2.0)
+    assert cost >= 0.95 * 2.0
+    assert finished == 100 - 29
+    assert peak <= 2_000_000
+
+
+@pytest.mark.slow
+async def test_ten_thousand_runs_at_once_finish_under_one_ceiling() -> None:
+    finished, cost, peak = await read(10_000, 300.0)
+    assert finished == 10_000
+    assert cost == pytest.approx(270.0)
+    assert peak <= 300_000_000

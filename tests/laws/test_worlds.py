@@ -1,4 +1,4 @@
-"""Laws 1 and 6 in whole worlds: many seeds, 50 runs in each, tight limits, faults, cancellations; nothing breaks or hangs.
+"""Laws 1 and 6 in whole worlds: many seeds, 50 runs each, tight limits, faults, cancellations; nothing breaks or hangs.
 
 Every law has defects planted, each of which must be found within a few seeds.
 """
@@ -17,9 +17,11 @@ from coordinator.domain.model import ModelReply
 from coordinator.domain.money import Usage
 from coordinator.domain.scope import Rights, RunState
 from coordinator.engine.slots import Slots
+from coordinator.policies.admission import Admission
 from coordinator.policies.budget import Budget
 from coordinator.simulate import Stage, simulate
 from coordinator.stores.memory.breaker import Breaker
+from coordinator.stores.memory.gate import Gate, Permit
 from coordinator.stores.memory.ledger import Ledger, Reservation
 
 pytestmark = pytest.mark.real_time  # every world owns its loop
@@ -101,8 +103,8 @@ async def words(model, request):
 def stage(**more):
     given = {
         "models": {"small": "m"}, "prices": {"m:*": {"input": 0.15, "output": 0.6}}, "world": {},
-        "tenant_day_usd": 0.05, "run_usd": 0.02, "deadline_s": 90, "model_timeout_s": 20, "admission": {"runs": 30, "waiting": 20},
-        "depth": 9, "breaker": {"failures": 3, "cooldown_s": 2},
+        "tenant_day_usd": 0.05, "run_usd": 0.02, "deadline_s": 90, "model_timeout_s": 20,
+        "admission": {"runs": 30, "waiting": 20}, "depth": 9, "breaker": {"failures": 3, "cooldown_s": 2},
     }  # fmt: skip
     return Stage(Team(manager), Settings(**{**given, **more}), Task(text="hi"), user="u", models={"m": words})
 
@@ -178,11 +180,23 @@ def forgets_what_it_holds(self, call, held, error):
     pass
 
 
+def lets_everybody_pass(self, tokens):
+    self._admitted += 1
+    return Permit(self, tokens, self._meter.take(tokens), None)
+
+
+def admits_twice_as_many(self, at_once, waiting):
+    begins(self, 2 * at_once, waiting)
+
+
+begins = Admission.__init__
 ends, admits, emits = Reservation._end, Breaker.admit, RunState.emit
 
 DEFECTS = [
     (Ledger, "try_reserve", reserves_without_looking, "money: account"),
     (Reservation, "_end", gives_back_too_much, "counter: account"),
+    (Gate, "try_take", lets_everybody_pass, "requests passed"),
+    (Admission, "__init__", admits_twice_as_many, "admission"),
     (Breaker, "admit", admits_every_probe, "calls at once"),
     (Breaker, "admit", admits_while_open, "while it is open"),
     (RunState, "emit", skips_a_number, "follows"),

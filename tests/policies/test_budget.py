@@ -3,8 +3,11 @@ from typing import Any
 
 import pytest
 
+from coordinator.domain.calls import ModelCall
+from coordinator.domain.content import Message, StopReason, Text
 from coordinator.domain.errors import Invalid, Refused
-from coordinator.domain.money import Price
+from coordinator.domain.model import ModelReply, ModelRequest, ToolSpec
+from coordinator.domain.money import Price, Usage
 from coordinator.domain.ports import Account
 from coordinator.policies.budget import Budget, ModelPrices, ToolPrices
 from coordinator.stores.memory.ledger import Ledger
@@ -100,3 +103,120 @@ async def test_a_call_cancelled_on_its_way_is_booked_in_full_as_uncertain(calls)
         await task
     assert [(a.settled, a.uncertain, a.reserved) for a in ledger.snapshot()] == [(BOUND, BOUND, 0)] * 2
     assert calls.run.cost == BOUND
+
+
+async def test_a_call_is_cut_down_to_what_is_left_and_keeps_its_digest(calls, replies):
+    ledger = Ledger()
+    sent: list[Any] = []
+
+    async def then(call: Any) -> Any:
+        sent.append(call.request)
+        return replies["model"]
+
+    prices = ModelPrices({"fake:m": Price(1_000_000, 2_000_000)}, min_output_tokens=40)
+    call = calls.of_model()
+    await Budget(ledger, accounts(BOUND - 100), prices)(call, then)
+    assert sent[0].max_output_tokens == 50
+    assert (sent[0].digest, sent[0].size) == (call.request.digest, call.request.size)
+    with pytest.raises(Refused) as refused:
+        await Budget(Ledger(), accounts(BOUND - 121), prices)(call, then)
+    assert refused.value.code == "budget_exhausted"
+
+
+def conversation(calls: Any, turns: int, **more: Any) -> Any:
+    """A request of 5,000 bytes and a bit, that has gone on for so many turns."""
+    request = ModelRequest((OPENING, *(Message("user", (Text("y" * 98),)) for _ in range(turns))), max_output_tokens=1)
+    return ModelCall(calls.scope, "run/turn", request, dependency=more.pop("dependency", "fake:m"), **more)
+
+
+OPENING = Message("user", (Text("x" * 4998),))
+
+
+@pytest.mark.parametrize(
+    ("billed", "stop", "dependency", "input_tokens"),
+    [
+        (1500, StopReason.TOOL_USE, "fake:m", 1500 + 116),
+        (1500, StopReason.MAX_TOKENS, "fake:m", 1500 + 116),
+        (1500, StopReason.END, "fake:m", 5132),
+        (1500, StopReason.TOOL_USE, "fake:n", 5132),
+        (100, StopReason.TOOL_USE, "fake:m", 5132),
+        (9000, StopReason.TOOL_USE, "fake:m", 5132),
+    ],
+)
+async def test_a_conversation_that_goes_on_is_bound_by_what_it_was_billed_and_what_is_new(
+    calls, billed, stop, dependency, input_tokens
+):
+    prices = ModelPrices({"fake:m": Price(1_000_000, 0), "fake:n": Price(1_000_000, 0)})
+
+    async def then(call: Any) -> Any:
+        return ModelReply("", (), stop, Usage(billed, 0), "m:m")
+
+    first = conversation(calls, 0)
+    assert prices.bound(first) == 5016
+    await Budget(Ledger(), accounts(1_000_000), prices)(first, then)
+    assert prices.bound(conversation(calls, 1, dependency=dependency)) == input_tokens
+
+
+async def test_a_conversation_whose_beginning_has_changed_is_bound_by_its_bytes(calls):
+    prices = ModelPrices({"fake:m": Price(1_000_000, 0)})
+
+    async def then(call: Any) -> Any:
+        return ModelReply("", (), StopReason.TOOL_USE, Usage(1500, 0), "m:m")
+
+    await Budget(Ledger(), accounts(1_000_000), prices)(conversation(calls, 0), then)
+    other = ModelRequest((Message("user", (Text("x" * 4998),)),), max_output_tokens=1)
+    assert prices.bound(ModelCall(calls.scope, "run/turn", other, dependency="fake:m")) == other.size
+    shown = ModelRequest((OPENING,), (ToolSpec.of("t", "d", {}),), max_output_tokens=1)
+    assert prices.bound(ModelCall(calls.scope, "run/turn", shown, dependency="fake:m")) == shown.size
+
+
+async def test_a_call_from_inside_a_priced_tool_never_waits(calls, replies):
+    ledger = Ledger()
+    of_models = Budget(ledger, accounts(10_000 + BOUND), PRICES)
+    of_tools = Budget(ledger, accounts(10_000 + BOUND), ToolPrices())
+
+    async def model(call: Any) -> Any:
+        await asyncio.sleep(1)
+        return replies["model"]
+
+    async def tool(call: Any) -> Any:
+        await asyncio.sleep(0.5)
+        await asyncio.get_running_loop().create_task(of_models(calls.of_model(), model))
+
+    waiting = asyncio.get_running_loop().create_task(of_models(calls.of_model(), model))
+    with pytest.raises(Refused) as refused:
+        await of_tools(calls.of_tool(), tool)
+    assert refused.value.code == "budget_held"
+    assert (await waiting).cost == 20
+
+
+async def test_a_free_tool_may_wait(calls, replies, make):
+    ledger = Ledger()
+    budget = Budget(ledger, accounts(BOUND), PRICES)
+
+    async def model(call: Any) -> Any:
+        await asyncio.sleep(1)
+        return replies["model"]
+
+    async def tool(call: Any) -> Any:
+        return await budget(calls.of_model(), model)
+
+    waiting = asyncio.get_running_loop().create_task(budget(calls.of_model(), model))
+    await asyncio.sleep(0)
+    with pytest.raises(Refused) as refused:
+        await Budget(ledger, accounts(BOUND), ToolPrices())(calls.of_tool("refund"), tool)
+    assert refused.value.code == "budget_exhausted"
+    assert (await waiting).cost == 20
+
+
+async def test_thresholds_and_overruns_are_events(calls):
+    budget = Budget(Ledger(), accounts(1000), PRICES)
+
+    async def then(call: Any) -> Any:
+        return ModelReply("", (), StopReason.END, Usage(900, 0), "m:m")
+
+    await budget(calls.of_model(), then)
+    assert [(event.kind, event.data["account"]) for event in calls.events] == [
+        ("budget.alert", "global"), ("budget.overrun", "global"), ("budget.overrun", "run/r-1"),
+    ]  # fmt: skip
+    assert calls.events[1].data == {"account": "global", "settled": 900, "ceiling": 1000, "overrun": 900 - BOUND}

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-import random  # noqa: TID251 - seeded by hypothesis, so that a failure repeats
+import random
 from typing import Any
 
 import pytest

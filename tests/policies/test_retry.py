@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from coordinator.domain.errors import Fault, Reached
+from coordinator.domain.errors import Fault, Reached, Refused
 from coordinator.domain.limits import RetryLimits
 from coordinator.policies.retry import Retry
 from coordinator.stores.memory.retries import RetryBudget
@@ -44,10 +44,17 @@ async def test_a_wait_never_exceeds_the_longest(calls):
     assert flaky.asked[-1][1] == pytest.approx(3, abs=0.02)
 
 
-async def test_what_the_outside_asked_for_is_waited(calls):
+async def test_what_the_outside_asked_for_is_waited_and_then_the_jitter(calls):
     flaky = Flaky(1, retry_after=7.0)
-    await retry()(calls.of_model(), flaky)
-    assert flaky.asked == [(1, 0.0), (2, 7.0)]
+    await retry(0.5)(calls.of_model(), flaky)
+    assert flaky.asked == [(1, 0.0), (2, 7.5)]
+
+
+async def test_what_the_outside_asked_for_is_not_waited_beyond_the_deadline(calls):
+    flaky = Flaky(1, retry_after=7.0)
+    with pytest.raises(Fault):
+        await retry(0.0)(calls.of_model(deadline=6.9), flaky)
+    assert (len(flaky.asked), now() < 0.01) == (1, True)
 
 
 async def test_attempts_are_bounded(calls):
@@ -88,19 +95,47 @@ async def test_a_cancelled_wait_is_no_further_attempt(calls):
     assert len(flaky.asked) == 1
 
 
-async def test_an_outage_is_not_amplified_beyond_the_retry_budget(calls):
-    flaky = Flaky(10_000)
-    layer = Retry(lambda: 0.0, RetryBudget(share=0.1, floor=10), RetryLimits(attempts=3))
-    for _ in range(300):
-        with pytest.raises(Fault):
-            await layer(calls.of_model(), flaky)
-    assert len(flaky.asked) <= 300 * 1.1 + 1
+def spend(budget: RetryBudget, failures: int) -> int:
+    """Return how many of so many failing first attempts are repeated."""
+    granted = 0
+    for _ in range(failures):
+        budget.request("m")
+        granted += budget.retry("m")
+    return granted
 
 
-async def test_a_quiet_dependency_may_be_retried_up_to_the_floor_of_each_period():
-    budget = RetryBudget(share=0.1, floor=3, period_s=60)
-    assert [budget.retry("m") for _ in range(4)] == [True, True, True, False]
-    assert budget.retry("other")
-    await asyncio.sleep(61)
+def test_a_budget_grants_its_floor_and_a_share_of_what_was_sent():
+    assert spend(RetryBudget(share=0.1, floor=10), 100) == 19
+    assert spend(RetryBudget(share=0.1, floor=10), 1000) == 109
+
+
+def test_quiet_times_save_no_more_than_the_floor():
+    budget = RetryBudget(share=0.1, floor=10)
+    for _ in range(10_000):
+        budget.request("m")
+    assert spend(budget, 100) <= 20
+
+
+def test_a_retry_that_went_well_costs_nothing():
+    budget = RetryBudget(share=0.0, floor=1)
+    for _ in range(5):
+        assert budget.retry("m")
+        budget.helped("m")
     assert budget.retry("m")
-    assert {tally.dependency for tally in budget.snapshot()} == {"m", "other"}
+    assert not budget.retry("m")
+    assert budget.retry("other")
+    assert [(tally.dependency, tally.retries, tally.refused) for tally in budget.snapshot()] == [
+        ("m", 6, 1), ("other", 1, 0),
+    ]  # fmt: skip
+
+
+async def test_what_a_policy_refused_is_no_first_attempt_and_earns_no_retry(calls):
+    budget = RetryBudget()
+
+    async def refuses(call: Any) -> Any:
+        raise Refused("full", code="gate_full", passing=True)
+
+    for _ in range(50):
+        with pytest.raises(Refused):
+            await Retry(lambda: 0.0, budget)(calls.of_model(), refuses)
+    assert budget.snapshot() == ()

@@ -78,3 +78,21 @@ def test_missing_folder_that_was_given_names_the_option(fails: Fails) -> None:
     error = fails(TEXT, inputs={"shelf": "nowhere"})
     assert error.message == "one.yaml:4: shelf cannot be read: nowhere: No such file or directory"
     assert "--set shelf=PATH" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("declared", "path", "given", "name"),
+    [
+        ("data/shelf", "${shelf}", {"shelf": ""}, "shelf"),
+        ("data/shelf", "${shelf}", {"shelf": " "}, "shelf"),
+        ("''", "${shelf}", {}, "shelf"),
+    ],
+)
+def test_empty_path_never_means_the_current_folder(
+    declared: str, path: str, given: dict[str, str], name: str, fails: Fails
+) -> None:
+    error = fails(f"task: hi\ninputs: {{shelf: {declared}}}\nworld: {{shelf: '{path}'}}\n", inputs=given)
+    assert (error.code, error.message) == (
+        "usage", "one.yaml:3: world.shelf is an empty path, since the input 'shelf' is empty"
+    )  # fmt: skip
+    assert f"--set {name}=PATH" in error.hint

@@ -126,10 +126,11 @@ def test_override_that_says_nothing_is_refused(name: str, given: str, fails: Fai
 
 def test_model_of_the_scenario_replaces_every_model_class(opened: Opened) -> None:
     settings = "settings: {models: {small: offline, huge: openai:x}}\n"
-    assert opened(FINE + settings).settings.models == {"small": "offline", "huge": "openai:x"}
+    assert opened(FINE + settings).settings.models == {"small": "offline", "large": "offline", "huge": "openai:x"}
     scenario = opened(FINE + settings + "model: scripted\nscript: []\n")
-    assert scenario.settings.models == {"small": "scripted", "huge": "scripted"}
-    assert opened(FINE + settings, model="offline").settings.models == {"small": "offline", "huge": "offline"}
+    assert scenario.settings.models == dict.fromkeys(["small", "large", "huge"], "scripted")
+    scenario = opened(FINE + settings, model="offline")
+    assert scenario.settings.models == dict.fromkeys(["small", "large", "huge"], "offline")
 
 
 def test_settings_of_the_scenario_win(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 """Running a scenario: its own world, its own limits, and a result for everything but wrong input."""
 
 import asyncio
+import importlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,3 +109,57 @@ async def test_cancelled_scenario_leaves_no_task_behind(opened: Opened) -> None:
         async with asyncio.timeout(5):
             await scenario.run()
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_model_of_the_scenario_is_that_of_every_agent_whatever_it_names(home: Path, opened: Opened) -> None:
+    crew = (home / "crew.py").read_text()
+    scripted = f"task: ask\nmodel: scripted\nscript: [{{text: 'I say '}}]\n{WORLD}"
+    for name in ("medium", "openai:gpt"):
+        (home / "crew.py").write_text(crew.replace("delegates=[clerk]", f"delegates=[clerk], model={name!r}"))
+        sys.modules.pop("crew", None)
+        importlib.invalidate_caches()
+        result = await opened(scripted).run()
+        assert (result.status, result.model) == (Status.COMPLETED, "scripted:scripted")
+        result = await opened(f"task: ask\n{WORLD}", model="offline").run()
+        assert result.model == "offline:offline"
+        with pytest.raises(Invalid) as caught:
+            await opened(f"task: ask\n{WORLD}").run()
+        assert caught.value.message.startswith(f"agent boss uses {name!r}, which is neither")
+
+
+@pytest.mark.parametrize("name", ["nope", "offline:foo"])
+async def test_model_that_does_not_exist_is_told_where_it_stands(
+    name: str, home: Path, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def told(text: str = "", **overrides: str) -> str:
+        with pytest.raises(Invalid) as caught:
+            await opened(f"task: hi\n{WORLD}{text}", **overrides).run()
+        assert f"there is no model {name!r}" in caught.value.message
+        assert caught.value.code == "unknown_model"
+        return caught.value.message.partition(": there is no")[0]
+
+    assert await told(f"model: {name}\n") == "one.yaml:3"
+    assert await told(f"settings:\n  models:\n    large: {name}\n") == "one.yaml:5"
+    assert await told(model=name) == "--model"
+    assert await told("model: offline\n", model=name) == "--model"
+    toml = home / "coordinator.toml"
+    toml.write_text(toml.read_text() + f'\n[models]\nsmall = "{name}"\n')
+    assert await told() == str(toml)
+    monkeypatch.setenv("COORDINATOR_MODELS", f'{{"small": "{name}"}}')
+    assert await told() == "COORDINATOR_MODELS"
+
+
+async def test_model_class_that_looks_misspelt_is_told_with_its_file(home: Path, opened: Opened) -> None:
+    toml = home / "coordinator.toml"
+    toml.write_text(toml.read_text() + '\n[models]\nsmal = "offline"\n')
+    with pytest.raises(Invalid, match=f"^{toml}: no agent of the team uses the model class 'smal'") as caught:
+        await opened(f"task: hi\n{WORLD}").run()
+    assert caught.value.hint == "did you mean small?"
+
+
+async def test_resources_that_break_are_told_with_the_line_of_the_team(home: Path, opened: Opened) -> None:
+    crew = home / "crew.py"
+    crew.write_text(crew.read_text().replace("    yield shelf\n", "    raise ValueError('no')\n    yield\n"))
+    line = crew.read_text().partition("raise ValueError")[0].count("\n") + 1
+    with pytest.raises(Invalid, match=rf"^{crew}:{line}: ValueError: no\. repair it"):
+        await opened(f"task: hi\n{WORLD}").run()

@@ -13,6 +13,7 @@ from coordinator.stores.memory.breaker import Breaker, Breakers
 
 DOWN = Fault("down", reached=Reached.NO)
 LIMITS = BreakerLimits(failures=3, cooldown_s=10)
+RATE = BreakerLimits(failures=100, cooldown_s=10, rate=0.5, window_s=60, calls=10)
 
 
 def tripped(changes=None) -> Breaker:
@@ -113,21 +114,116 @@ async def test_breakers_are_kept_by_dependency_with_their_own_limits():
     assert [(state.state, state.failures) for state in breakers.snapshot()] == [("closed", 1), ("open", 1)]
 
 
+async def results(breaker: Breaker, pattern: str, apart_s: float = 0.1) -> None:
+    """Let calls end as *pattern* says: `x` failed, `.` went well."""
+    for sign in pattern:
+        trial = breaker.admit()
+        if sign == "x":
+            trial.failed(DOWN)
+        else:
+            trial.succeeded()
+        await asyncio.sleep(apart_s)
+
+
+async def test_a_share_of_failures_opens_it_though_they_are_never_in_a_row():
+    breaker = Breaker("m", RATE)
+    await results(breaker, "x.x.x.x.x")
+    assert breaker.state == "closed"
+    await results(breaker, ".x")
+    assert breaker.state == "open"
+    assert "6 of its last 11 calls failed" in refused(breaker).message
+
+
+async def test_fewer_results_than_the_limit_say_nothing_by_their_share():
+    breaker = Breaker("m", RATE)
+    await results(breaker, "xxxxxxxxx")
+    assert breaker.state == "closed"
+    await results(breaker, "x")
+    assert breaker.state == "open"
+
+
+async def test_a_smaller_share_leaves_it_closed_and_is_its_health():
+    breaker = Breaker("m", RATE)
+    await results(breaker, "x.." * 20)
+    state = breaker.snapshot()
+    assert (state.state, state.calls, state.failed) == ("closed", 60, 20)
+    assert state.health == pytest.approx(2 / 3)
+
+
+async def test_a_success_never_opens_it():
+    breaker = Breaker("m", RATE)
+    await results(breaker, "xxxxxxxxx.")
+    assert breaker.state == "closed"
+
+
+async def test_results_older_than_the_window_do_not_count():
+    breaker = Breaker("m", RATE)
+    await results(breaker, "xxxxxxxxx")
+    await asyncio.sleep(61)
+    await results(breaker, "x")
+    assert (breaker.state, breaker.snapshot().calls) == ("closed", 1)
+
+
+async def test_the_window_begins_anew_when_it_closes_again():
+    breaker = Breaker("m", RATE)
+    await results(breaker, "x" * 10)
+    await asyncio.sleep(10)
+    await results(breaker, ".xxx")
+    state = breaker.snapshot()
+    assert (state.state, state.calls, state.failed, state.health) == ("closed", 3, 3, 0.0)
+
+
+async def test_successes_alone_are_not_counted():
+    breaker = Breaker("m", RATE)
+    await results(breaker, "." * 50)
+    assert (breaker.snapshot().calls, breaker.snapshot().health) == (0, 1.0)
+
+
+async def test_a_snapshot_tells_health_refusals_and_when_a_probe_may_pass():
+    breaker = tripped()
+    opened_at = asyncio.get_running_loop().time()
+    refused(breaker)
+    refused(breaker)
+    state = breaker.snapshot()
+    assert (state.health, state.refused, state.trips) == (0.0, 2, 1)
+    assert state.opens_at == pytest.approx(opened_at + 10, abs=1e-3)
+    await asyncio.sleep(10)
+    breaker.admit().succeeded()
+    assert (breaker.snapshot().health, breaker.snapshot().opens_at) == (1.0, 0.0)
+
+
+MACHINE = BreakerLimits(failures=3, cooldown_s=10, rate=0.4, window_s=20, calls=6)
+
+
 class BreakerLaws(RuleBasedStateMachine):
     """Any interleaving of calls agrees with the switch as it is written in a textbook."""
 
     def __init__(self) -> None:
         super().__init__()
         self.loop = VirtualLoop()
-        self.breaker = Breaker("m", LIMITS)
+        self.breaker = Breaker("m", MACHINE)
+        self.results: list[tuple[int, bool]] = []
         self.open: list[tuple[int, object]] = []
         self.state, self.epoch, self.failures, self.opened_at, self.probes = "closed", 0, 0, 0.0, 0
 
     def change(self, state: str) -> None:
         self.state, self.epoch, self.probes = state, self.epoch + 1, 0
         self.failures = 0
+        self.results = []
         if state == "open":
             self.opened_at = self.loop.time()
+
+    def seen(self) -> list[bool]:
+        """Return what the window holds: results of the last ten slices, and nothing once no failure is among them."""
+        newest = int(self.loop.time() / (MACHINE.window_s / 10))
+        self.results = [(slice, failed) for slice, failed in self.results if slice > newest - 10]
+        if not any(failed for _, failed in self.results):
+            self.results = []
+        return [failed for _, failed in self.results]
+
+    def note(self, failed: bool) -> None:
+        if self.seen() or failed:
+            self.results.append((int(self.loop.time() / (MACHINE.window_s / 10)), failed))
 
     def inside(self, function, *args):
         async def call():
@@ -137,7 +233,7 @@ class BreakerLaws(RuleBasedStateMachine):
 
     @rule()
     def admit(self):
-        if self.state == "open" and self.loop.time() >= self.opened_at + LIMITS.cooldown_s:
+        if self.state == "open" and self.loop.time() >= self.opened_at + MACHINE.cooldown_s:
             self.change("half-open")
         expected = self.state == "closed" or (self.state == "half-open" and self.probes == 0)
         try:
@@ -161,13 +257,17 @@ class BreakerLaws(RuleBasedStateMachine):
             if how != "returned":
                 self.change("closed" if how == "succeeded" else "open")
         elif how == "succeeded":
+            self.note(failed=False)
             self.failures = 0
         elif how == "failed":
+            self.note(failed=True)
             self.failures += 1
-            if self.failures == LIMITS.failures:
+            seen = self.seen()
+            share = len(seen) >= MACHINE.calls and sum(seen) >= MACHINE.rate * len(seen)
+            if share or self.failures == MACHINE.failures:
                 self.change("open")
 
-    @rule(seconds=st.sampled_from([0.1, 4.0, 11.0]))
+    @rule(seconds=st.sampled_from([0.1, 1.3, 4.1, 11.3]))
     def pass_time(self, seconds):
         self.loop.run_until_complete(asyncio.sleep(seconds))
 
@@ -175,6 +275,8 @@ class BreakerLaws(RuleBasedStateMachine):
     def agrees_with_the_textbook(self):
         assert self.breaker.state == self.state
         assert self.breaker.snapshot().probing == (self.probes == 1)
+        seen = self.seen()
+        assert (self.breaker.snapshot().calls, self.breaker.snapshot().failed) == (len(seen), sum(seen))
 
     def teardown(self):
         self.loop.close()

@@ -1,7 +1,7 @@
 """What the tests of the toolbox share."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor  # noqa: TID251  a copy is used from a real second thread
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 

@@ -45,7 +45,8 @@ def test_knowledge_base_with_an_unreadable_article_is_an_error_that_names_it(art
     with pytest.raises(Invalid) as caught:
         build(Folder(articles))
     assert caught.value.code == "not_a_text_file"
-    assert "broken.md" in caught.value.message
+    assert caught.value.message == f"knowledge in {articles}: file 'broken.md' is not UTF-8 text"
+    assert caught.value.hint.startswith("repair broken.md or take it out of the folder")
 
 
 def test_empty_knowledge_base_is_an_error(tmp_path: Path) -> None:

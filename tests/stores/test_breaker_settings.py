@@ -1,0 +1,30 @@
+import pytest
+
+from coordinator.domain.errors import Invalid
+from coordinator.settings import Settings, load_settings
+
+
+def test_limits_of_breakers_come_from_the_settings():
+    limits = Settings(breaker={"failures": 3, "rate": 0.2, "window_s": 5, "calls": 7}).breaker.limits()
+    assert (limits.failures, limits.rate, limits.window_s, limits.calls) == (3, 0.2, 5, 7)
+
+
+def test_a_share_counts_no_earlier_than_failures_in_a_row_do():
+    assert Settings(breaker={"failures": 50}).breaker.limits().calls == 50
+
+
+@pytest.mark.parametrize(
+    ("breaker", "said"),
+    [
+        ({"failures": 5, "calls": 4}, "calls = 4 is below failures = 5"),
+        ({"rate": 0}, "greater than 0"),
+        ({"rate": 1.5}, "less than or equal to 1"),
+        ({"window_s": -1}, "greater than 0"),
+        ({"calls": 0}, "greater than or equal to 1"),
+    ],
+)
+def test_what_contradicts_itself_is_refused_in_one_line(tmp_path, breaker, said):
+    with pytest.raises(Invalid) as invalid:
+        load_settings(tmp_path, breaker=breaker)
+    assert said in str(invalid.value)
+    assert "\n" not in str(invalid.value)
