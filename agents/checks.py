@@ -3,27 +3,35 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from agents.grounding import content_words, flat, grounded
 from agents.reports import Draft
 from coordinator import Citation, Passage
 
 LONGEST = 4000
 """Characters of a draft."""
+QUOTED = 2
+"""Content words of a quote; fewer could stand anywhere."""
 
 # Words that promise what nobody here can promise, or that speak about the machine instead of the matter.
 BANNED = ("as an ai", "language model", "we guarantee", "i guarantee", "legally binding", "we admit")
 
 NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 MARK = re.compile(r"\[(\d+)\]")
-MUST_MENTION = re.compile(r"\b(?:order|parcel|invoice)s?\s+(?:number\s+|no\.?\s*)?#?(\d{3,})", re.IGNORECASE)
+_NUMBERED = r"#?\d{3,}"
+MUST_MENTION = re.compile(
+    rf"\b(?:order|parcel|invoice)s?\s+(?:numbers?\s+|nos?\.?\s*)?{_NUMBERED}(?:\s*(?:,|&|\band\b|\bor\b)+\s*{_NUMBERED})*",
+    re.IGNORECASE,
+)
 
 
-def problems(draft: Draft, request: str, passages: Sequence[Passage]) -> list[str]:
+def problems(draft: Draft, request: str, passages: Sequence[Passage], gaps: Sequence[str] = ()) -> list[str]:
     """Return everything that is wrong with *draft*, one sentence each; none when it may be judged.
 
     Args:
         draft: what the writer wrote.
         request: the user's own words.
         passages: what the run's tools really retrieved; a citation of anything else is invented.
+        gaps: what those who looked say is missing; a draft may repeat it.
     """
     return [
         *_length(draft),
@@ -32,6 +40,7 @@ def problems(draft: Draft, request: str, passages: Sequence[Passage]) -> list[st
         *_marks(draft),
         *_numbers(draft, request, passages),
         *_must_mention(draft, request),
+        *_grounded(draft, request, passages, gaps),
     ]
 
 
@@ -55,10 +64,22 @@ def _citations(draft: Draft, passages: Sequence[Passage]) -> Iterator[str]:
 
 
 def _one(citation: Citation, retrieved: list[Passage]) -> Iterator[str]:
+    quote, at = citation.quote, [passage for passage in retrieved if _holds_line(passage, citation.line)]
     if not retrieved:
         yield f"the citation of {citation.source!r} is invented: no tool retrieved it"
-    elif citation.quote and not any(_flat(citation.quote) in _flat(passage.text) for passage in retrieved):
-        yield f"the quote {citation.quote[:60]!r} does not stand in {citation.source}"
+    elif not at:
+        yield f"no tool retrieved line {citation.line} of {citation.source}"
+    elif len(content_words(quote)) < QUOTED:
+        yield f"the citation of {citation.source} quotes {quote!r}, which says nothing"
+    elif not any(flat(quote) in flat(passage.text) for passage in at):
+        yield f"the quote {quote[:60]!r} does not stand in {citation.source}"
+
+
+def _holds_line(passage: Passage, line: int | None) -> bool:
+    """Say whether *line* is one of the passage's own; no line is named by every citation that names none."""
+    if line is None:
+        return True
+    return passage.line is not None and passage.line <= line <= passage.line + passage.text.rstrip("\n").count("\n")
 
 
 def _marks(draft: Draft) -> Iterator[str]:
@@ -79,15 +100,32 @@ def _numbers(draft: Draft, request: str, passages: Sequence[Passage]) -> Iterato
 
 
 def _must_mention(draft: Draft, request: str) -> Iterator[str]:
-    for number in dict.fromkeys(MUST_MENTION.findall(request)):
-        if number not in draft.text:
+    asked = (number for listed in MUST_MENTION.finditer(request) for number in re.findall(r"\d{3,}", listed[0]))
+    said = set(NUMBER.findall(draft.text))
+    for number in dict.fromkeys(asked):
+        if number not in said:
             yield f"the request asks about {number}, and the draft does not mention it"
+
+
+def _grounded(draft: Draft, request: str, passages: Sequence[Passage], gaps: Sequence[str]) -> Iterator[str]:
+    """Every sentence must be grounded in what it cites; one without a mark, in anything that the draft cites."""
+    cited = [
+        [one for one in passages if one.source == citation.source and _holds_line(one, citation.line)]
+        for citation in draft.citations
+    ]
+    for sentence in re.split(r"(?<=[.!?])\s+(?!\[\d)|(?<=\])\s+(?!\[\d)|\n+", draft.text):
+        marks = [int(mark) for mark in MARK.findall(sentence) if 1 <= int(mark) <= len(cited)]
+        support = [one for mark in marks for one in cited[mark - 1]] or [one for held in cited for one in held]
+        said = MARK.sub(" ", sentence).strip()
+        if not grounded(said, map(_told, support), [request, *gaps]):
+            yield f"no cited source says {said[:80]!r}"
+
+
+def _told(passage: Passage) -> str:
+    """Return all that a passage says: its text, its heading, the fields of a record."""
+    return " ".join(map(str, passage.model_dump(mode="json").values()))
 
 
 def _all_numbers(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
         yield from NUMBER.findall(text)
-
-
-def _flat(text: str) -> str:
-    return " ".join(text.split()).lower()

@@ -2,11 +2,20 @@
 
 import re
 
-# Whoever mentions lawyers or courts is talking about a dispute, and a dispute is answered by a person.
+# Whoever mentions lawyers or courts is talking about a dispute, and a dispute is answered by a person. A name is
+# written with a capital, as in Court Road or Aunt Sue; threats in capitals are threats.
 LEGAL = re.compile(
-    r"\b(lawyers?|attorneys?|solicitors?|legal (?:action|steps|proceedings)|lawsuits?|su(?:e|ing) (?:you|your)"
-    r"|see you in court|take (?:you|this) to court|small claims|trading standards"
-    r"|ombudsman|press charges|police report)\b",
+    r"\b(?:lawyers?|attorneys?|solicitors?|barristers?|law ?firms?|law ?suits?|litigat\w+|tribunals?|arbitration"
+    r"|ombuds(?:man|men|woman|person)|small claims|class action|trading standards|cease and desist"
+    r"|prosecut\w+|press(?:ing)? charges|police report|report you to the (?:police|authorities)"
+    r"|(?:claim|seek|demand)(?:ing)? damages"
+    r"|legal (?:advice|advis[eo]rs?|action|steps|proceedings|counsel|teams?|departments?|claims?|threats?|cases?"
+    r"|matters?|disputes?|letters?|notices?|consequences|recourse|remed(?:y|ies)|aid|help|representati\w+)"
+    r"|suing|sued|(?-i:sue|SUE)|sue (?:you|your|the|this|them)"
+    r"|courts? (?:cases?|actions?|orders?|hearings?|dates?|proceedings|claims?|summons)"
+    r"|(?:to|in|before|through|at) (?:a |the )?(?-i:courts?|COURT)"
+    r"|(?:see|take|taking|drag|go|going|meet) (?:\w+ ){0,4}(?:to|in) court"
+    r"(?! (?:road|street|lane|avenue|square|place)))\b",
     re.IGNORECASE,
 )
 

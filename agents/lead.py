@@ -6,8 +6,22 @@ from typing import Any
 
 from agents.prompts import prompt
 from agents.reports import Confidence, Course, Decision, Draft, Findings, Judgement, Verdict
-from coordinator import AgentContext, Brief, Citation, Fault, Issue, Material, Plan, PlanStep, Refused, Reply, Report
+from coordinator import (
+    AgentContext,
+    Brief,
+    Citation,
+    CoordinatorError,
+    Fault,
+    Issue,
+    Material,
+    Plan,
+    PlanStep,
+    Refused,
+    Reply,
+    Report,
+)
 
+REVIEWER = "reviewer"
 REJECTIONS = 2
 """Rejected drafts after which the best one goes out, flagged."""
 
@@ -24,6 +38,9 @@ class Work:
     draft: Draft | None = None
     verdict: Verdict | None = None
     failed: list[Report[Any]] = field(default_factory=list)
+    """Reports of members that failed since the last look."""
+    blind: list[str] = field(default_factory=list)
+    """Why members who should have looked could not."""
 
     def add(self, reports: Iterable[Report[Any]]) -> None:
         """Take in *reports* by what they are, whoever wrote them."""
@@ -37,6 +54,8 @@ class Work:
                     self.verdict = report.output
                 case _:
                     self.failed.append(report)
+                    if report.agent == self.gatherer:
+                        self.blind.append(f"{report.agent} could not look: {report.message or report.code}")
 
     @property
     def facts(self) -> bool:
@@ -58,12 +77,13 @@ async def lead(brief: Brief, ctx: AgentContext, gatherer: str) -> Reply:
     """Lead *brief* from plan to reply; *gatherer* is the member who can look things up."""
     work = Work(gatherer)
     ctx.enter("plan")
-    plan = await _plan(brief, ctx, gatherer)
+    plan = _without_review(await _plan(brief, ctx, gatherer), gatherer)
     ctx.enter("delegate", ", ".join(f"{step.id}: {step.member}" for step in plan.steps))
     await _delegate(brief, ctx, work, plan)
     if not work.facts:
         return _nothing(work)
     ctx.enter("verify")
+    await _review(brief, ctx, work)
     decision = await _decide(brief, ctx, work)
     if decision.decision is Course.REPLAN:
         await _replan(brief, ctx, work, decision.reason)
@@ -77,21 +97,45 @@ async def lead(brief: Brief, ctx: AgentContext, gatherer: str) -> Reply:
 async def _plan(brief: Brief, ctx: AgentContext, gatherer: str) -> Plan:
     try:
         return await ctx.plan(brief, instructions=prompt("manager"))
-    except Fault as fault:
+    except (Fault, Refused) as error:
         # The critical path does not depend on a model that can plan: this order always works.
-        ctx.enter("recover", f"no plan from the model ({fault.code}); the fixed order is used")
-        return Plan(steps=[PlanStep(id="gather", member=gatherer, goal="Find what answers the request.")])
+        recover(ctx, error, "no plan from the model; the fixed order is used")
+        return _fixed(gatherer)
+
+
+def _fixed(gatherer: str) -> Plan:
+    return Plan(steps=(PlanStep(id="gather", member=gatherer, goal="Find what answers the request."),))
+
+
+def recover(ctx: AgentContext, error: CoordinatorError, how: str) -> None:
+    """Go on without a model's answer when the model, or the way to it, is down.
+
+    Raises:
+        Refused: *error* itself, when it is for good: money, rights or the deadline, which no other way avoids.
+    """
+    if isinstance(error, Refused) and not error.passing:
+        raise error
+    ctx.enter("recover", f"{how} ({error.code})")
+
+
+def _without_review(plan: Plan, gatherer: str) -> Plan:
+    """Return *plan* without its reviews, which belong to the next state; without any other step, the fixed order."""
+    reviews = {step.id for step in plan.steps if step.member == REVIEWER}
+    kept = tuple(
+        step.model_copy(update={"needs": tuple(need for need in step.needs if need not in reviews)})
+        for step in plan.steps
+        if step.id not in reviews
+    )
+    return Plan(steps=kept) if kept else _fixed(gatherer)
 
 
 async def _delegate(brief: Brief, ctx: AgentContext, work: Work, plan: Plan) -> None:
-    """Carry out the plan, and what a plan may have forgotten: a draft and its review."""
+    """Carry out the plan, and what a plan may have forgotten: a draft."""
     reports = await ctx.execute(plan, brief)
     work.add(reports.values())
     _stop_if_refused(work)
     if work.facts and work.draft is None:
         await _write(brief, ctx, work)
-    if work.draft is not None and work.verdict is None:
-        await _review(brief, ctx, work)
 
 
 async def _write(brief: Brief, ctx: AgentContext, work: Work, *more: Material) -> None:
@@ -107,7 +151,7 @@ async def _review(brief: Brief, ctx: AgentContext, work: Work) -> None:
     draft = Material(origin="writer", content=work.draft.model_dump(mode="json"))
     goal = "Review the draft of the answer."
     work.verdict = None
-    report = await ctx.delegate("reviewer", Brief(request=brief.request, goal=goal, materials=work.materials(draft)))
+    report = await ctx.delegate(REVIEWER, Brief(request=brief.request, goal=goal, materials=work.materials(draft)))
     work.add([report])
     _stop_if_refused(work)
 
@@ -133,8 +177,8 @@ async def _decide(brief: Brief, ctx: AgentContext, work: Work) -> Decision:
         decision: Decision = await ctx.ask(
             asked.model_dump_json(exclude_defaults=True), instructions=prompt("manager"), output=Decision
         )
-    except Fault as fault:
-        ctx.enter("recover", f"no decision from the model ({fault.code}); the evidence decides")
+    except (Fault, Refused) as error:
+        recover(ctx, error, "no decision from the model; the evidence decides")
         return Decision(decision=Course.ACCEPT)
     return decision
 
@@ -183,6 +227,9 @@ def _final(work: Work) -> Reply:
 
 
 def _nothing(work: Work) -> Reply:
+    """Return the hand-over of a request without facts; what nobody could look up is not what is not there."""
+    if work.blind:
+        return _escalated("could_not_look", "; ".join(dict.fromkeys([*work.blind, *work.gaps])), work)
     why = "; ".join(work.gaps) or "the sources do not answer the request"
     return _escalated("nothing_found", why, work)
 
@@ -193,5 +240,11 @@ def _escalated(code: str, reason: str, work: Work) -> Reply:
     quotes = "\n".join(f"- {fact.quote} [{number}]" for number, fact in enumerate(facts, start=1))
     so_far = f"\n\nFound so far:\n{quotes}" if quotes else ""
     citations = [Citation(source=fact.source, line=fact.line, quote=fact.quote) for fact in facts]
-    text = f"This goes to a person: {reason.rstrip('.')}.{so_far}"
-    return Reply(text=text, citations=citations, status="escalated", reasons=[Issue(code=code, message=reason)])
+    reply = to_a_person(code, reason)
+    return reply.model_copy(update={"text": f"{reply.text}{so_far}", "citations": citations})
+
+
+def to_a_person(code: str, reason: str) -> Reply:
+    """Return the reply that says that a person takes over, and why."""
+    text = f"This goes to a person: {reason.rstrip('.')}."
+    return Reply(text=text, status="escalated", reasons=[Issue(code=code, message=reason)])

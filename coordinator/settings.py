@@ -48,7 +48,7 @@ class Rate(Section):
     per_s: Seconds = 60.0
     queue: Count = 1000
     """Calls that may wait; the next is refused."""
-    burst: Share = 0.25
+    burst: float = Field(default=0.25, gt=0, le=0.9)
     """The share of a window's amount that may pass at once; the rest is spread over the window."""
 
     @model_validator(mode="after")

@@ -104,7 +104,7 @@ class FairQueue(Generic[W]):
 
     def __iter__(self) -> Iterator[W]:
         for flow in self._flows.values():
-            yield from flow.waiters  # type: ignore[misc]  # `join` lets nothing but W in
+            yield from flow.waiters  # type: ignore[misc]  # join lets nothing but W in
 
     def join(self, waiter: W, standing: Standing) -> None:
         """Give *waiter* its place: behind all of its tenant that are older, in front of all that are younger."""
@@ -131,7 +131,7 @@ class FairQueue(Generic[W]):
                 flow.fed = True
             first = flow.waiters[0]
             if first.cost <= flow.deficit:
-                return first  # type: ignore[return-value]  # `join` lets nothing but W in
+                return first  # type: ignore[return-value]  # join lets nothing but W in
             flow.fed = False
             flows.move_to_end(flow.tenant)
             self._idle += 1
@@ -179,7 +179,7 @@ class FairQueue(Generic[W]):
         after = ((len(own.waiters) if own else 0) + 1) / standing.weight
         if flow is None or flow is own or _crowd(flow) <= after:
             return None
-        return flow.waiters[-1]  # type: ignore[return-value]  # `join` lets nothing but W in
+        return flow.waiters[-1]  # type: ignore[return-value]  # join lets nothing but W in
 
     def snapshot(self) -> tuple[FlowState, ...]:
         """Return every tenant that waits, in the order of the ring."""

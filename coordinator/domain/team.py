@@ -88,7 +88,7 @@ def agent(
         return Agent(
             work, tools=tuple(tools), delegates=tuple(delegates), model=model, max_turns=max_turns,
             max_output_tokens=max_output_tokens, parallel=parallel, timeout=timeout,
-            allowance=None if allowance_usd is None else micros(allowance_usd),
+            allowance=None if allowance_usd is None else _allowance(work, allowance_usd),
         )  # fmt: skip
 
     return decorate
@@ -103,6 +103,16 @@ class Specs:
         self.outputs: dict[type[BaseModel], OutputSpec] = {}
         self.plans: dict[str, OutputSpec] = {}
         self.offered: dict[str, tuple[ToolSpec, ...]] = {}
+
+
+def _allowance(work: Work[Any], usd: float) -> int:
+    try:
+        return micros(usd)
+    except ValueError as error:
+        raise Invalid(
+            f"the allowance of agent {getattr(work, '__name__', work)} is wrong: {error}", code="bad_agent",
+            hint="give allowance_usd in dollars, such as 0.05",
+        ) from error  # fmt: skip
 
 
 class Team:

@@ -10,6 +10,9 @@ from coordinator.domain.ports import Errand, Stragglers
 
 T = TypeVar("T")
 
+Begin = Callable[[], Coroutine[Any, Any, T]]
+"""Makes the work when its turn comes; what was cancelled before that never begins."""
+
 # A cancelled run must be over within a second: its manager's tools may take this long to clean up, then its members'.
 GRACE_S = 0.4
 # A task costs ten times what a call costs. What has so often in a row answered without waiting goes without one.
@@ -36,11 +39,11 @@ class Apart:
         self._at_once: dict[str, int] = {}
         """How often in a row each kind of work answered without waiting."""
 
-    async def __call__(self, work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop, errand: Errand) -> T:
-        """Await *work*; when the caller is cancelled, for at most a grace."""
+    async def __call__(self, begin: Begin[T], loop: asyncio.AbstractEventLoop, errand: Errand) -> T:
+        """Await what *begin* begins; when the caller is cancelled, for at most a grace."""
         if self._at_once.get(errand.name, 0) >= TRUSTED:
-            return await self._through(work, errand.name)
-        task = loop.create_task(self._through(work, errand.name))
+            return await self._through(begin, errand.name)
+        task = loop.create_task(self._through(begin, errand.name))
         ended: asyncio.Future[None] = loop.create_future()
         # The task itself cannot be awaited: it passes a cancellation on, and its caller learns of it only at its end.
         task.add_done_callback(_waker(ended))
@@ -53,7 +56,8 @@ class Apart:
             raise
         return task.result()
 
-    async def _through(self, work: Coroutine[Any, Any, T], name: str) -> T:
+    async def _through(self, begin: Begin[T], name: str) -> T:
+        work = begin()
         try:
             waits_for = work.send(None)
         except StopIteration as end:

@@ -154,7 +154,7 @@ class Context:
 
     async def gather(self, *branches: Awaitable[T]) -> list[T]:
         """Await *branches* in parallel; when one fails, the others are cancelled and its error is raised."""
-        return await together([_awaited(branch) for branch in branches])
+        return await together([branch if isinstance(branch, Coroutine) else _awaited(branch) for branch in branches])
 
     def enter(self, state: str, reason: str = "") -> None:
         """Say that the agent's work enters *state*."""

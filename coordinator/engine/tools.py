@@ -132,7 +132,7 @@ class ToolCore:
         if tier.blocking:
             return await self._offload(_bound(tier.function, arguments), errand=errand)
         self._stragglers.check(call.dependency)
-        return await self._apart(_contained(tier.function(**arguments)), call.scope.run.loop, errand)
+        return await self._apart(lambda: _contained(tier.function(**arguments)), call.scope.run.loop, errand)
 
 
 class ToolLeftError(Exception):

@@ -21,6 +21,9 @@ CAUSES = {
     "soft_deadline": "deadlines",
 }
 """The limit behind a code."""
+LATE = ("deadline_exceeded", "soft_deadline")
+TELLING = 0.1
+"""Where runs wait for so much of their time, it is the wait that makes them late."""
 
 QUEUES = frozenset({"admission", "gates", "money"})
 """What foretells how long it would take; who could not wait so long says only that."""
@@ -57,6 +60,8 @@ def bottleneck(
     most = waiting[0] if waiting else None
     queues = [one for one in waiting if one.cause in QUEUES]
     causes = {**CAUSES, "deadline_out_of_reach": queues[0].cause if queues else "gates"}
+    if most is not None and most.share >= TELLING:
+        causes |= dict.fromkeys(LATE, most.cause)
     stopped: dict[str, int] = {}
     for code, count in codes.items():
         if code in causes:

@@ -16,7 +16,7 @@ from coordinator.scenario.file import ScenarioFile
 from coordinator.settings import Settings
 from coordinator.sources import origin, workspace_file
 
-REPAIRED_AT = {"unknown_world_name": "world", "missing_path": "world"}
+REPAIRED_AT = {"unknown_world_name": "world", "missing_path": "world", "unknown_tenant": "tenant"}
 """Errors that only the team can find, and the key of the scenario where they are repaired."""
 
 MODEL_CLASS = "class"

@@ -63,16 +63,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._out = 0
         self._dice = None if seed is None else random.Random(f"order {seed}")  # noqa: S311 - to repeat, not to hide
         super().__init__(_Jumping(self))
-        births = itertools.count()
-
-        def bear(
-            loop: asyncio.AbstractEventLoop,
-            work: Generator[Any, None, Any],
-            context: Context | None = None,
-        ) -> asyncio.Task[Any]:
-            return BornTask(next(births), work, loop, context)
-
-        self.set_task_factory(bear)  # type: ignore[arg-type]  # the stub's protocol is generic over every coroutine
+        self.births = itertools.count()
+        """Numbers for tasks, in the order of their making."""
+        self.set_task_factory(_bear)  # type: ignore[arg-type]  # the stub's protocol is generic over every coroutine
 
     def time(self) -> float:
         """Return the virtual time, in seconds."""
@@ -181,28 +174,31 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class BornTask(asyncio.Task[Any]):
-    """A task whose hash is the number of its birth.
+    """A task whose hash is the number of its birth in its loop.
 
     Task groups keep their tasks in sets; by addresses, siblings would be cancelled in another order in every process.
     """
 
-    def __init__(
-        self,
-        birth: int,
-        work: Generator[Any, None, Any],
-        loop: asyncio.AbstractEventLoop,
-        context: Context | None,
-    ) -> None:
-        self._birth = birth  # before the task registers itself, in a set as well
-        super().__init__(work, loop=loop, name=_UNNAMED, context=context)
+    def __hash__(self) -> int:
+        try:
+            return self._birth
+        except AttributeError:
+            # A task is asked for the first time while it is born, when it registers itself. An `__init__` of ours
+            # would cost every task more than this.
+            loop: Any = self.get_loop()
+            self._birth: int = next(loop.births)
+            return self._birth
 
     def get_name(self) -> str:
         """Return the name that the task was given, else one that is the same in every process."""
         name = super().get_name()
-        return f"task {self._birth}" if name == _UNNAMED else name
+        return f"task {hash(self)}" if name == _UNNAMED else name
 
-    def __hash__(self) -> int:
-        return self._birth
+
+def _bear(
+    loop: asyncio.AbstractEventLoop, work: Generator[Any, None, Any], context: Context | None = None
+) -> asyncio.Task[Any]:
+    return BornTask(work, loop=loop, name=_UNNAMED, context=context)
 
 
 class _Jumping(selectors.DefaultSelector):

@@ -24,6 +24,13 @@ GOOD = Draft(
 REQUEST = "Where is order 1042?"
 
 
+ORDERS = GOOD.citations[0]
+
+
+def cited(**more: object) -> Citation:
+    return GOOD.citations[1].model_copy(update=more)
+
+
 def changed(**more: object) -> Draft:
     return GOOD.model_copy(update=more)
 
@@ -45,15 +52,75 @@ def test_a_grounded_draft_passes() -> None:
         (changed(text="Order 1042 is in transit. [3]"), "no such citation"),
         (changed(text="Order 1042 arrives in 9 days. [1]"), "the number 9 stands in no source"),
         (changed(text="It is in transit. [1]"), "does not mention it"),
+        (changed(citations=[cited(line=999), ORDERS]), "no tool retrieved line 999 of delivery-times.md"),
+        (changed(citations=[cited(line=6), ORDERS]), "no tool retrieved line 6"),
+        (changed(citations=[Citation(source="orders/1042", line=1, quote=ORDERS.quote)]), "no tool retrieved line 1"),
+        (changed(citations=[cited(quote=""), ORDERS]), "which says nothing"),
+        (changed(citations=[cited(quote="a"), ORDERS]), "which says nothing"),
+        (changed(citations=[cited(quote="to the"), ORDERS]), "which says nothing"),
+        (
+            changed(text=f"{GOOD.text} It will definitely arrive tomorrow, and you get a free car."),
+            "no cited source says 'It will definitely arrive tomorrow",
+        ),
+        (changed(text="Order 1042 was stolen by pirates. [1]"), "no cited source says"),
+        (changed(text="Order 1042 is in transit. [2]"), "no cited source says"),
     ],
 )
 def test_what_code_can_see_is_rejected_by_name(draft: Draft, complaint: str) -> None:
     assert any(complaint in problem for problem in problems(draft, REQUEST, PASSAGES))
 
 
+@pytest.mark.parametrize("line", [7, 9])
+def test_a_citation_may_name_any_line_of_its_passage(line: int) -> None:
+    passages = [
+        Passage(text="# Times\n\nStandard delivery takes 3 to 5 working days.\n", source="delivery-times.md", line=7)
+    ]
+    assert (
+        problems(
+            changed(citations=[cited(line=line)], text="Standard delivery takes 3 to 5 working days. [1]"), "", passages
+        )
+        == []
+    )
+    assert problems(changed(citations=[cited(line=10)]), "", passages)
+
+
 @pytest.mark.parametrize(
-    "request_", ["I will sue you", "you hear from my lawyer", "I take this to court", "small claims!"]
+    "text",
+    [
+        "According to the sources: Order 1042 is in transit. [1]",
+        "Possibly related, from the sources: Standard delivery takes 3 to 5 working days. [2] Order 1042 is here. [1]",
+        "Your order 1042 is in transit [1]. Standard deliveries take 3 to 5 working days [2].",
+        f"{GOOD.text}\n\nNot found in the sources: dress, code.",
+        f"{GOOD.text} Could not look with lookup_customer: the tool has crashed.",
+        f"{GOOD.text} I could not find the dress code.",
+    ],
 )
+def test_rewording_and_naming_what_is_missing_are_grounded(text: str) -> None:
+    gaps = ["Not found in the sources: dress, code.", "Could not look with lookup_customer: the tool has crashed."]
+    assert problems(changed(text=text), f"{REQUEST} What is the dress code?", PASSAGES, gaps) == []
+
+
+def test_a_claim_does_not_pass_as_something_missing() -> None:
+    draft = changed(text=f"{GOOD.text} It could not be easier, the supervisor personally drives to Hamburg.")
+    assert problems(draft, REQUEST, PASSAGES)
+
+
+@pytest.mark.parametrize(
+    "request_", ["Where are orders 1042 and 1050?", "Orders #1042, #1050?", "Order 1042 or order 1050?"]
+)
+def test_every_order_of_a_list_must_be_mentioned(request_: str) -> None:
+    assert problems(GOOD, request_, PASSAGES) == ["the request asks about 1050, and the draft does not mention it"]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "I will sue you", "I will sue!", "I am suing.", "sue the company", "SUE", "You will be sued",
+        "you hear from my lawyer", "my barrister", "I need legal advice", "our legal team writes to you",
+        "I take this to court", "take the matter to court", "a court case", "see you in court", "See you in Court!",
+        "small claims!", "litigation follows", "the tribunal decides",
+    ],
+)  # fmt: skip
 def test_legal_matters_always_go_to_a_person(request_: str) -> None:
     assert must_escalate(request_)
 
@@ -67,7 +134,16 @@ def test_money_back_always_goes_to_a_person(request_: str) -> None:
 
 @pytest.mark.parametrize(
     "request_",
-    ["Where is order 1042?", "Do you deliver to Court Road?", "an issue with my order", "How long does a refund take?"],
+    [
+        "Where is order 1042?",
+        "Do you deliver to Court Road?",
+        "an issue with my order",
+        "How long does a refund take?",
+        "A gift for my aunt Sue",
+        "The food court voucher",
+        "Is the courtyard a pick-up point?",
+        "I pursue no discount",
+    ],
 )
 def test_other_matters_do_not(request_: str) -> None:
     assert not must_escalate(request_)

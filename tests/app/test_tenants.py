@@ -159,3 +159,14 @@ def test_limits_that_contradict_one_another_or_make_no_sense_are_named(wrong, pl
 
 def test_a_default_gives_way_to_what_somebody_wrote():
     assert Settings(tenant_day_usd=0.01).limits().tenant_day == 10_000
+
+
+def test_an_allowance_that_is_no_amount_is_named():
+    with pytest.raises(Invalid, match="allowance of agent broke") as invalid:
+
+        @agent(allowance_usd=-1)
+        async def broke(brief: Brief, ctx: AgentContext) -> str:
+            """Has less than nothing."""
+            return ""
+
+    assert invalid.value.code == "bad_agent"

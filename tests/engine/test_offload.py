@@ -1,6 +1,7 @@
 """Laws of work that its caller leaves: threads, inline work, and async tools that do not care for cancellation."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -144,7 +145,7 @@ async def test_inline_work_whose_caller_is_cancelled_is_done_alone(work: Callabl
 
 def apart(work: Any, stragglers: Stragglers | None = None, errand: Errand | None = None) -> asyncio.Task[Any]:
     loop = asyncio.get_running_loop()
-    return begin(Apart(stragglers or Stragglers())(work, loop, errand or Errand()))
+    return begin(Apart(stragglers or Stragglers())(lambda: work, loop, errand or Errand()))
 
 
 async def test_work_apart_brings_its_result_or_its_error() -> None:
@@ -182,10 +183,8 @@ async def test_work_that_swallows_its_cancellation_holds_nobody_and_its_end_is_t
 
     async def deaf() -> None:
         for _ in range(10):
-            try:
+            with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.sleep(1)
-            except asyncio.CancelledError:
-                pass
 
     task = apart(deaf(), stragglers, errand)
     await asyncio.sleep(1.5)
@@ -240,7 +239,7 @@ async def test_work_that_never_waits_earns_to_be_called_without_a_task_until_it_
 
     call, loop, me = Apart(Stragglers()), asyncio.get_running_loop(), asyncio.current_task()
     for seconds in [*[0.0] * (TRUSTED + 3), 1.0, 0.0, 1.0]:
-        assert await call(asks(seconds), loop, Errand()) == "x"
+        assert await call(lambda seconds=seconds: asks(seconds), loop, Errand()) == "x"
     assert [task is me for task in tasks] == [False] * TRUSTED + [True] * 3 + [True, False, False]
 
 

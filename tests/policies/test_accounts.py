@@ -5,7 +5,9 @@ from coordinator.policies.accounts import SECONDS_PER_DAY, Accounts
 LIMITS = RunLimits(ceiling=100, finish=10, session=200, user_day=300, tenant_day=400)
 
 
-def scope(who: TenantContext, *ancestors: str, limits: RunLimits = LIMITS, allowances: tuple[Account, ...] = ()) -> Scope:
+def scope(
+    who: TenantContext, *ancestors: str, limits: RunLimits = LIMITS, allowances: tuple[Account, ...] = ()
+) -> Scope:
     run = RunState("r-1", who, limits, lambda: 0.0)
     return Scope(run, ancestors[-1], "run", ancestors, allowances=allowances)
 

@@ -163,3 +163,11 @@ async def test_resources_that_break_are_told_with_the_line_of_the_team(home: Pat
     line = crew.read_text().partition("raise ValueError")[0].count("\n") + 1
     with pytest.raises(Invalid, match=rf"^{crew}:{line}: ValueError: no\. repair it"):
         await opened(f"task: hi\n{WORLD}").run()
+
+
+async def test_part_of_the_world_is_recognised_however_the_team_writes_its_path(home: Path, opened: Opened) -> None:
+    crew = home / "crew.py"
+    crew.write_text(crew.read_text().replace('f"{shelf} is no shelf"', 'f"{shelf.resolve()} is no shelf"'))
+    with pytest.raises(Invalid) as caught:
+        await opened("task: hi\nworld:\n  shelf: data/../crew.py\n").run()
+    assert caught.value.message == f"one.yaml:3: {crew} is no shelf"

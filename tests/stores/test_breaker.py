@@ -192,7 +192,7 @@ async def test_a_snapshot_tells_health_refusals_and_when_a_probe_may_pass():
     assert (breaker.snapshot().health, breaker.snapshot().opens_at) == (1.0, 0.0)
 
 
-MACHINE = BreakerLimits(failures=3, cooldown_s=10, rate=0.4, window_s=20, calls=6)
+MACHINE = BreakerLimits(failures=3, cooldown_s=10, rate=0.4, window_s=20.0371, calls=6)
 
 
 class BreakerLaws(RuleBasedStateMachine):
@@ -216,7 +216,7 @@ class BreakerLaws(RuleBasedStateMachine):
     def seen(self) -> list[bool]:
         """Return what the window holds: results of the last ten slices, and nothing once no failure is among them."""
         newest = int(self.loop.time() / (MACHINE.window_s / 10))
-        self.results = [(slice, failed) for slice, failed in self.results if slice > newest - 10]
+        self.results = [(when, failed) for when, failed in self.results if when > newest - 10]
         if not any(failed for _, failed in self.results):
             self.results = []
         return [failed for _, failed in self.results]

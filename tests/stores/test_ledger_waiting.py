@@ -165,6 +165,22 @@ async def test_money_granted_in_the_moment_of_cancellation_is_given_back(line):
     assert line.ledger.snapshot()[0].reserved == 0
 
 
+@pytest.mark.parametrize("ticks", range(6))
+async def test_calls_cancelled_after_any_number_of_turns_of_the_loop_leave_nothing(line, ticks):
+    await line.ask("first", 100, run(0), DAY)
+    waiting = [await line.ask(f"t{number % 2}.{number}", 40, run(number % 3), DAY) for number in range(1, 7)]
+    line.held.pop("first").settle(10)
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    for task in waiting:
+        task.cancel()
+    await asyncio.wait(waiting)
+    for held in line.held.values():
+        held.release()
+    assert line.ledger.waiting == 0
+    assert {(account.reserved, account.waiting) for account in line.ledger.snapshot()} == {(0, 0)}
+
+
 async def test_a_full_queue_refuses_the_tenant_that_fills_it():
     line = Line(Ledger(LedgerLimits(waiting=2)))
     await line.ask("first", 100)

@@ -99,6 +99,15 @@ async def test_only_orders_still_processing_are_cancelled(room) -> None:
         await room.as_user(STRANGERS).call(cancel_order, order_id=processing.order_id)
 
 
+@pytest.mark.parametrize("status", [one for one in OrderStatus if one not in ("processing", "cancelled")])
+async def test_an_order_that_left_the_warehouse_stays_as_it_is(room, status: OrderStatus) -> None:
+    staff = room.as_user(None)
+    (number,) = room.resources.database.execute("SELECT order_id FROM orders WHERE status = ?", (status,)).fetchone()
+    with pytest.raises(NotCancellable):
+        await staff.call(cancel_order, order_id=str(number))
+    assert (await staff.call(lookup_order, order_id=str(number))).status is status
+
+
 async def test_refund_repeated_under_the_same_step_pays_once(room) -> None:
     refunds = [await room.call(refund_order, order_id="1042", amount_cents=1000, reason="late") for _ in range(3)]
     assert {refund.refunded_cents for refund in refunds} == {1000}

@@ -86,7 +86,7 @@ def choose(tools: Sequence[ToolSpec], reading: Reading) -> tuple[Wish, ...]:
 def _dead(spec: ToolSpec, conversation: Conversation) -> bool:
     """A tool that failed for good, or answered only in part, is not asked again in this conversation."""
     return any(
-        use.name == spec.name and use.status in ("error", "rejected", "degraded") and not use.retryable
+        use.name == spec.name and use.status in ("error", "mistaken", "rejected", "degraded") and not use.retryable
         for use in conversation.used
     )
 

@@ -16,6 +16,9 @@ from coordinator.models.offline.tooling import acting
 
 # Codes by which a tool says that it looked and that there is no such thing; every other error means it could not look.
 _ABSENT = re.compile(r"(?:^|_)not_found$|^no_such_")
+# Codes by which a tool says that it could not make sense of what it was asked: it works, and was asked wrongly.
+_ASKED_WRONGLY = re.compile(r"^(?:invalid|bad|wrong|malformed|unknown|unsupported|outside|not_an?)_")
+_PRECISE = re.compile(r"\S*(?:\d|\w[./@]\w)\S*")
 _ASKS = ("request", "question", "task", "query", "brief", "message", "text")
 
 
@@ -27,7 +30,7 @@ class Used:
     name: str
     arguments: Mapping[str, Any]
     status: str
-    """ok, degraded, absent, error, rejected, or pending"""
+    """ok, degraded, absent, mistaken, error, rejected, or pending"""
     result: Any
     message: str
     retryable: bool
@@ -67,8 +70,13 @@ class Conversation:
     @property
     def troubles(self) -> tuple[str, ...]:
         """One sentence for each tool that could not do its work, or only partly."""
-        failed = (use for use in self.used if use.status in ("error", "degraded", "rejected"))
+        failed = (use for use in self.used if use.status in ("error", "degraded", "rejected") or self._named(use))
         return tuple(dict.fromkeys(_trouble(use, acts=use.name in self.acts) for use in failed))
+
+    def _named(self, use: Used) -> bool:
+        """Say whether a call was mistaken in what the user named by path, address or number; a guess leaves no gap."""
+        told = (item for item in use.arguments.values() if isinstance(item, str) and not item.isalpha())
+        return use.status == "mistaken" and any(_PRECISE.fullmatch(item) and item in self.question for item in told)
 
     @property
     def absences(self) -> tuple[str, ...]:
@@ -177,6 +185,8 @@ def _status(body: dict[str, Any]) -> str:
     status = str(body["status"])
     if status == "error" and _ABSENT.search(str(body.get("code", ""))):
         return "absent"
+    if status == "error" and _ASKED_WRONGLY.search(str(body.get("code", ""))):
+        return "mistaken"
     if status in ("ok", "degraded", "rejected", "error"):
         return status
     return "error" if "result" not in body and "code" in body else "ok"

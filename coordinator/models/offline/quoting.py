@@ -15,6 +15,10 @@ CONTEXT_FROM = 2
 """How many of the best passages may add context, and how many words each."""
 CLOSE = 0.55
 """A piece is shown only when it scores at least this share of the best one."""
+IN_PASSING = 1 / 3
+"""Share of a piece's own words that must be words of the part, where nothing else says that it is about the part."""
+NO_ACCIDENT = 3
+"""Words of a part that stand together in a piece only when it is about the part."""
 
 
 @value
@@ -47,11 +51,29 @@ def best(reading: Reading, most: int = SHOWN) -> tuple[Quote, ...]:
             known = piece.plain.lower()
             if len(taken) == each or score < CLOSE * finding.ranked[0][0]:
                 break
-            if known and known not in said:
+            if known and known not in said and (not taken or _belongs(piece, taken[0][1], finding)):
                 said.add(known)
                 taken.append((score, piece))
         found += _joined([piece for _, piece in taken], finding, part)
     return tuple(found[:most])
+
+
+def _belongs(piece: Piece, first: Piece, finding: Finding) -> bool:
+    """Say whether *piece* is about the part, or only uses its words in passing.
+
+    It is about the part when it stands in the source of the best piece, says a word of the part that the best lacks,
+    stands under a heading that has one, says three of them, or consists of them to a third.
+    """
+    full = [term for term in finding.part.terms if term.factor == 1.0]
+    held = [term for term in full if match(term, piece.stems)]
+    heading = stem_set(piece.headings)
+    return (
+        piece.excerpt.source == first.excerpt.source
+        or any(not match(term, first.stems) for term in held)
+        or any(match(term, heading, 0.0) for term in full)
+        or len(held) >= NO_ACCIDENT
+        or len(held) >= IN_PASSING * len(piece.stems)
+    )
 
 
 def _joined(taken: list[Piece], finding: Finding, part: int) -> list[Quote]:

@@ -194,8 +194,8 @@ def from_results(place: Shape, said: Said) -> Iterator[Any]:
 
 def placed(place: Shape, said: Said) -> Iterator[Any]:
     """Yield names behind their preposition or behind the argument's own word."""
-    if place.kind != "string" or "pattern" in place.schema or is_identifier(place):
-        return
+    if place.kind != "string" or "pattern" in place.schema or is_identifier(place) or _names_file(place):
+        return  # a file is named by its path, never by a capital letter
     about = f"{place.name.replace('_', ' ')} {place.description}".lower()
     for text in said.texts:
         for pattern, preposition in _PLACES:
@@ -210,6 +210,10 @@ def placed(place: Shape, said: Said) -> Iterator[Any]:
         if stem("name") in raw_stems(about):
             yield from ("".join(groups) for groups in _QUOTED.findall(text))
             yield from re.findall(rf"(?<=[a-z,] )({_CAPITALS})", text)
+
+
+def _names_file(place: Shape) -> bool:
+    return not _PATH_WORDS.isdisjoint(raw_stems(place.name))
 
 
 def queried(place: Shape, said: Said) -> Iterator[Any]:

@@ -5,6 +5,7 @@ every waiting call probe at once. So admission is ours, on the loop's clock; pyb
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -201,7 +202,7 @@ class Breaker(pybreaker.CircuitBreakerListener):
     def _refusal(self, retry_after: float) -> Refused:
         return Refused(
             f"{self._dependency} is not called: {self._reason}",
-            code="breaker_open", hint=f"it is tried again in {retry_after:.1f} s",
+            code="breaker_open", hint=f"it is tried again in {math.ceil(retry_after)} s",
             retry_after=retry_after, passing=True,
         )  # fmt: skip
 

@@ -36,9 +36,7 @@ class WaitingRoom:
 
     __slots__ = ("_all", "_most", "_roll", "_roll_at", "_stamp", "_take")
 
-    def __init__(
-        self, take: "Callable[[list[Book], int], Reservation]", most: int, stamp: Stamp | None = None
-    ) -> None:
+    def __init__(self, take: "Callable[[list[Book], int], Reservation]", most: int, stamp: Stamp | None = None) -> None:
         self._take = take
         self._most = most
         self._stamp = stamp

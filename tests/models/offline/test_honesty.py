@@ -216,3 +216,13 @@ def test_a_sentence_that_announces_a_list_is_quoted_with_it(world):
     )
     assert "Later changes have no effect." in quotes
     assert "The logger cannot be pickled." in quotes
+
+
+def test_a_passage_that_uses_the_words_only_in_passing_is_not_quoted(world):
+    documents = {
+        "times.md": "# Times\n\nStandard freight arrives after 4 working days.",
+        "upgrades.md": "# Upgrades\n\nWhile it is packed you can remove goods, swap a colour or a size, "
+        "or go from standard to faster freight for the difference of 8 euros.",
+    }
+    found = world.read("How long does standard freight take?", documents, world.Draft).output
+    assert [citation["source"] for citation in found["citations"]] == ["times.md"]

@@ -53,6 +53,11 @@ def test_an_argument_is_filled_by_the_first_rule_that_the_schema_accepts(text, n
         ("On 31 February 2026", "day", {"type": "string", "format": "date"}),
         ("All orders", "sql", {"type": "string", "description": "The SQL query."}),
         ("Hello", "city", TEXT),
+        (
+            "What is the capital of France, and the seal of the P-300?",
+            "path",
+            {"type": "string", "description": "The document, as a search named it in `source`."},
+        ),
         ("Maybe", "sure", {"type": "boolean"}),
     ],
 )
@@ -169,3 +174,32 @@ def test_a_delegate_that_moves_money_is_not_called_unasked(world):
 
     spec = ToolSpec.of("banker", f"Looks into payments. {Effect.FINANCIAL.sentence}", Brief.model_json_schema())
     assert world.ask("What about my payments?", None, [spec], {}).calls == []
+
+
+MISTAKEN = {
+    "status": "error",
+    "code": "not_a_text_file",
+    "message": "cannot be read",
+    "retryable": True,
+    "result": None,
+}
+
+
+def mistaken(world, question, **properties):
+    """Ask with a tool that answers that it was asked wrongly, beside a search that answers."""
+    specs = [world.spec("read_file", "Read one city file of a document.", **properties), world.search_spec()]
+    documents = {"seals.md": "The seal of the pump is replaced every 2000 hours in Oslo."}
+    tools = {"read_file": lambda **_: MISTAKEN, "search_documents": world.search(documents)}
+    return world.ask(question, world.Findings, specs, tools)
+
+
+def test_a_mistaken_guess_of_the_model_leaves_no_gap(world):
+    played = mistaken(world, "How often is the seal of the pump replaced in Oslo?", city=TEXT)
+    assert ("read_file", {"city": "Oslo"}) in played.calls
+    assert (played.output["confidence"], played.output["gaps"]) == ("found", [])
+
+
+def test_a_file_that_the_user_names_and_nobody_can_read_is_a_gap(world):
+    played = mistaken(world, "How often is the seal of the pump replaced, says old.xlsx?", path=TEXT)
+    assert ("read_file", {"path": "old.xlsx"}) in played.calls
+    assert any("cannot be read" in gap for gap in played.output["gaps"])

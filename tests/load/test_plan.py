@@ -1,0 +1,50 @@
+"""What makes no sense is told in one line, before anything runs."""
+
+import pytest
+
+from coordinator.domain.errors import Invalid
+from coordinator.load import LoadPlan, LoadTest, WarmUp
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({}, "neither a rate nor a concurrency"),
+        ({"rate": 1.0, "concurrency": 1}, "both a rate and a concurrency"),
+        ({"rate": -1.0}, "rate is -1"),
+        ({"rate": float("nan")}, "rate is nan"),
+        ({"rate": float("inf")}, "rate is inf"),
+        ({"rate": 1e9}, "rate is"),
+        ({"concurrency": 0}, "concurrency is 0"),
+        ({"rate": 1.0, "runs": 0}, "runs is 0"),
+        ({"rate": 1.0, "tenants": 0}, "tenants is 0"),
+        ({"rate": 1.0, "seed": -1}, "seed is -1"),
+        ({"rate": 1.0, "sample": 5}, "a sample is for virtual time only"),
+    ],
+)
+def test_a_plan_that_makes_no_sense_is_refused(given, says):
+    with pytest.raises(Invalid) as caught:
+        LoadPlan(**given).check(virtual=False)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["5", "-5%", "95%", "s", "abc", "nan%", ""])
+def test_a_warm_up_is_a_share_or_seconds(text):
+    with pytest.raises(Invalid, match="neither a share of the runs nor seconds"):
+        WarmUp.parse(text)
+    assert WarmUp.parse("10%") == WarmUp(0.1)
+    assert WarmUp.parse("30 s") == WarmUp(0.0, 30.0)
+
+
+def test_a_sample_is_drawn_by_itself_when_there_are_very_many_runs():
+    assert LoadPlan(1_000_000, rate=11.6).sampled(virtual=True) == 20_000
+    assert LoadPlan(1_000_000, rate=11.6).sampled(virtual=False) == 1_000_000
+    assert LoadPlan(1_000_000, rate=11.6, sample=500).sampled(virtual=True) == 500
+    assert LoadPlan(20_000, rate=2).sampled(virtual=True) == 20_000
+
+
+def test_tenants_that_the_settings_turn_away_are_told_before_anything_runs(staged):
+    stage = staged(tenants={"acme": {}}, unknown_tenants="refuse")
+    with pytest.raises(Invalid, match="do not know the tenant 'acme-2'"):
+        LoadTest(stage, LoadPlan(rate=1, tenants=2), virtual=True)
