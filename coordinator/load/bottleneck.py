@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from coordinator.load.histogram import Percentiles
 from coordinator.load.report import AccountUse, Bottleneck, BreakerUse, GateUse, Waiting
 
 NOTICEABLE = 0.01
@@ -22,6 +23,7 @@ CAUSES = {
 }
 """The limit behind a code."""
 LATE = ("deadline_exceeded", "soft_deadline")
+LATE_LOOP_S = 0.25
 TELLING = 0.1
 """Where runs wait for so much of their time, it is the wait that makes them late."""
 
@@ -75,6 +77,14 @@ def bottleneck(
         return NOTHING
     where = _where(cause, accounts, gates, breakers)
     return Bottleneck(cause=cause, where=where, why=f"{why}; {ADVICE[cause]}")
+
+
+def overloaded(lag: Percentiles) -> Bottleneck | None:
+    """Return that the process itself is the bottleneck, when its event loop was late more often than now and then."""
+    if lag.p90 < LATE_LOOP_S:
+        return None
+    why = f"in one moment of ten its event loop was {lag.p90:.2g} s late or more; ask for less, or take a free machine"
+    return Bottleneck(cause="process", where="", why=why)
 
 
 def _where(cause: str, accounts: Sequence[AccountUse], gates: Sequence[GateUse], breakers: Sequence[BreakerUse]) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from coordinator.domain.money import usd
-from coordinator.load.bottleneck import bottleneck
+from coordinator.load.bottleneck import bottleneck, overloaded
 from coordinator.load.driving import Drive
 from coordinator.load.histogram import Histogram
 from coordinator.load.measuring import Measured
@@ -58,7 +58,8 @@ def report_of(drive: Drive) -> LoadReport:
         calls=dict(measured.calls),
         failed_calls=dict(measured.failed_calls.most_common()),
         waiting=waiting,
-        bottleneck=bottleneck(measured.ended, codes, waiting, money.accounts, gates, breakers),
+        bottleneck=overloaded(measured.lag.summary())
+        or bottleneck(measured.ended, codes, waiting, money.accounts, gates, breakers),
         money=money,
         breakers=breakers,
         gates=gates[:MOST_ROWS],

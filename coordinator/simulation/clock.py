@@ -179,6 +179,8 @@ class BornTask(asyncio.Task[Any]):
     Task groups keep their tasks in sets; by addresses, siblings would be cancelled in another order in every process.
     """
 
+    _birth: int
+
     def __hash__(self) -> int:
         try:
             return self._birth
@@ -186,7 +188,7 @@ class BornTask(asyncio.Task[Any]):
             # A task is asked for the first time while it is born, when it registers itself. An `__init__` of ours
             # would cost every task more than this.
             loop: Any = self.get_loop()
-            self._birth: int = next(loop.births)
+            self._birth = next(loop.births)
             return self._birth
 
     def get_name(self) -> str:

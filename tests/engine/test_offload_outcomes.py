@@ -136,7 +136,7 @@ class Stepping(VirtualLoop):
 
 
 async def cancelled_at(turn: int) -> tuple[int, Counter[str], float]:
-    """Cancel a run at *turn* of the loop; return the turns it took, the outcomes of its calls, and seconds to its end."""
+    """Cancel a run at *turn* of the loop; return the turns it took, its calls' outcomes, and seconds to its end."""
     loop, events = asyncio.get_running_loop(), list[Event]()
     assert isinstance(loop, Stepping)
     async with fresh(events) as coordinator:

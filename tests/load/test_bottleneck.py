@@ -1,6 +1,6 @@
 """The bottleneck is what stops most runs; when hardly any is stopped, what is waited for most."""
 
-from coordinator.load.bottleneck import bottleneck
+from coordinator.load.bottleneck import bottleneck, overloaded
 from coordinator.load.histogram import Percentiles
 from coordinator.load.report import GateUse, Waiting
 
@@ -34,3 +34,9 @@ def test_runs_that_waits_made_late_are_stopped_by_what_they_waited_for():
 
 def test_when_no_limit_matters_there_is_none():
     assert bottleneck(100, {"nothing_found": 90}, [waiting("gates", 0.001)], [], GATES, []).cause == "nothing"
+
+
+def test_a_process_that_is_late_itself_is_the_bottleneck():
+    assert overloaded(Percentiles(count=100, p50=0.1, p90=2.5)).cause == "process"
+    assert overloaded(Percentiles(count=100, p90=0.02, max=3.0)) is None
+    assert overloaded(Percentiles()) is None

@@ -134,6 +134,12 @@ async def test_a_share_of_failures_opens_it_though_they_are_never_in_a_row():
     assert "6 of its last 11 calls failed" in refused(breaker).message
 
 
+async def test_the_share_itself_is_enough():
+    breaker = Breaker("m", RATE)
+    await results(breaker, "x.x.x.x..x")
+    assert breaker.state == "open"
+
+
 async def test_fewer_results_than_the_limit_say_nothing_by_their_share():
     breaker = Breaker("m", RATE)
     await results(breaker, "xxxxxxxxx")
