@@ -99,6 +99,12 @@ class RetrySetting(Section):
     base_s: Seconds = 0.2
     cap_s: Seconds = 20.0
 
+    @model_validator(mode="after")
+    def _waits_its_base(self) -> Self:
+        if {"base_s", "cap_s"} <= self.model_fields_set and self.base_s > self.cap_s:
+            raise ValueError(f"base_s = {self.base_s:g} is above cap_s = {self.cap_s:g}; raise cap_s or lower base_s")
+        return self
+
 
 class AdmissionSetting(Section):
     """How many runs work at once, and how many may wait for their turn."""

@@ -72,7 +72,7 @@ def draw(seed: int, stage: Stage, terms: Terms, measure: Measure) -> Plan:
     drawn = draw_faults(stage.tiers, dice.stream("faults")) if terms.faults is None else tuple(terms.faults)
     settings = _squeezed(stage, terms, measure, dice.stream("limits")) if terms.squeeze else stage.settings
     start = _start(dice.stream("start"))
-    mishaps = BAD_DAY if disturbed else CALM
+    mishaps = _bad_day(terms.runs) if disturbed else CALM
     outages = _outages(dice.stream("outages")) if disturbed else ()
     return Plan(seed, start, tenants, visits, (*stage.faults, *drawn), mishaps, settings, outages)
 
@@ -84,7 +84,7 @@ def tenant_names(stage: Stage, count: int) -> list[str]:
 
 def _visits(stage: Stage, runs: int, tenants: Sequence[str], dice: Dice, *, disturbed: bool) -> tuple[Visit, ...]:
     chance, leaving = dice.stream("visits"), dice.stream("leaving")
-    window = pick((0.0, 10.0, 30.0), chance)
+    window = pick((0.0, 10.0, 30.0), chance) * max(1.0, runs / 500)
     visits = []
     for _ in range(runs):
         at = window * chance()
@@ -104,6 +104,11 @@ def _leaves(at: float, chance: Chance) -> tuple[float, ...]:
         return ()
     first = at + 12 * chance()
     return (first, first + chance()) if chance() < 0.3 else (first,)
+
+
+def _bad_day(runs: int) -> MishapLaw:
+    """Return the mishaps of a world; a bill above its bound closes accounts for a day, so one in five worlds has any."""
+    return BAD_DAY.model_copy(update={"overrun": BAD_DAY.overrun * min(1.0, 50 / runs)})
 
 
 def _outages(chance: Chance) -> tuple[Outage, ...]:

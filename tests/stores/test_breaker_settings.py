@@ -9,6 +9,11 @@ def test_limits_of_breakers_come_from_the_settings():
     assert (limits.failures, limits.rate, limits.window_s, limits.calls) == (3, 0.2, 5, 7)
 
 
+def test_a_retry_whose_first_wait_is_above_the_longest_is_refused_in_one_line(tmp_path):
+    with pytest.raises(Invalid, match=r"base_s = 5 is above cap_s = 2; raise cap_s or lower base_s"):
+        load_settings(tmp_path, retry={"base_s": 5, "cap_s": 2})
+
+
 def test_a_share_counts_no_earlier_than_failures_in_a_row_do():
     assert Settings(breaker={"failures": 50}).breaker.limits().calls == 50
 

@@ -83,9 +83,9 @@ class Breaker(pybreaker.CircuitBreakerListener):
     """A switch that stops calls to what is down.
 
     *failures* in a row open it, and so does a share of failures of *rate* among at least *calls* results of the last
-    *window_s* seconds, counted from a failure on; a success never opens it. After the cooldown one probe may pass, whose success closes it and
-    whose failure opens it again. Results of calls that began before the last change of state are dropped. Needs a
-    running event loop.
+    *window_s* seconds, counted from a failure on; a success never opens it. After the cooldown one probe may pass,
+    whose success closes it and whose failure opens it again. Results of calls that began before the last change of
+    state are dropped. Needs a running event loop.
 
     Args:
         dependency: whose switch it is.
