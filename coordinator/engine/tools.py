@@ -125,7 +125,8 @@ class ToolCore:
 
     async def _run(self, tool: Tool[Any], call: ToolCall) -> Any:
         tier = tool.tiers[call.tier]
-        arguments = dict(call.arguments or ())
+        # Not dict(model), which asks pydantic for the keys of a mapping first.
+        arguments = dict(call.arguments.__dict__) if call.arguments is not None else {}
         errand = ToolErrand(call)
         if tier.takes_context:
             arguments["ctx"] = ToolRoom(call, self._offload, errand)

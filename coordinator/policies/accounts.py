@@ -1,6 +1,7 @@
 """Which accounts a call touches: its delegations' allowances, its run, session, user, tenant, and everybody's day."""
 
 from datetime import date
+from functools import lru_cache
 
 from coordinator.domain.ports import Account, Stamp
 from coordinator.domain.scope import RunState, Scope
@@ -88,5 +89,6 @@ def _part(name: str) -> str:
     return name.replace("%", "%25").replace("/", "%2F")
 
 
+@lru_cache(maxsize=2)
 def _date(day: int) -> str:
     return date.fromordinal(EPOCH_ORDINAL + day).isoformat()
