@@ -107,7 +107,7 @@ def _leaves(at: float, chance: Chance) -> tuple[float, ...]:
 
 
 def _bad_day(runs: int) -> MishapLaw:
-    """Return the mishaps of a world; a bill above its bound closes accounts for a day, so one in five worlds has any."""
+    """Return a world's mishaps; a bill above the bound closes accounts for a day, so one world in five has any."""
     return BAD_DAY.model_copy(update={"overrun": BAD_DAY.overrun * min(1.0, 50 / runs)})
 
 
