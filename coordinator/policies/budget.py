@@ -13,8 +13,9 @@ from coordinator.domain.events import Kind
 from coordinator.domain.fair_queue import Standing
 from coordinator.domain.layer import Handler
 from coordinator.domain.model import ModelReply, ModelRequest
-from coordinator.domain.money import TOKENS_PER_MESSAGE, Price, Usage
+from coordinator.domain.money import TOKENS_PER_MESSAGE, Price, Usage, dollars
 from coordinator.domain.outcomes import Charge, consequence
+from coordinator.domain.result import Issue
 from coordinator.domain.scope import Scope
 
 A = TypeVar("A", bound=Attempt)
@@ -279,4 +280,6 @@ def _tell(call: Attempt, notices: Sequence[ports.Notice]) -> None:
         data = {"account": notice.account, "settled": notice.settled, "ceiling": notice.ceiling}
         if notice.overrun:
             data["overrun"] = notice.overrun
+            billed = f"{dollars(notice.overrun)} more was billed than was held on account {notice.account}"
+            call.scope.run.note(Issue(code="budget_overrun", message=billed), call.scope.agent, call.step)
         call.scope.run.emit(kind, call.scope.agent, f"{call.step}#{call.attempt}", data)

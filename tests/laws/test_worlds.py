@@ -129,12 +129,12 @@ def test_every_law_holds_in_thousands_of_worlds():
 
 @pytest.mark.slow
 def test_every_law_holds_in_one_world_of_ten_thousand_runs():
-    crowded = stage(admission={"runs": 3_000, "waiting": 7_000}, tenant_day_usd=0.2, global_day_usd=8)
+    crowded = stage(admission={"runs": 3_000, "waiting": 7_000}, tenant_day_usd=0.1, global_day_usd=4)
     report = simulate(crowded, seeds=1, runs=10_000, tenants=50, squeeze=False)
     assert report.ok, str(report)
     world = report.worlds[0]
-    assert world.calls["budget_exhausted"] > 1_000  # the ceilings of 50 tenants were reached
-    assert world.cost_usd > 0.8 * 8
+    assert world.calls["budget_exhausted"] > 1_000
+    assert world.cost_usd > 0.9 * 4, "all that money allows was done before anybody was refused"
 
 
 @pytest.mark.slow
