@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from coordinator import AgentContext, Brief, Coordinator, Settings, Status, Team, agent, tool
 from coordinator.domain.content import StopReason, Text, ToolUse
+from coordinator.domain.events import Event, Observer
 from coordinator.domain.model import ModelReply, ModelRequest
 from coordinator.domain.money import Usage
 
@@ -189,7 +190,15 @@ class Bare:
 bare = Bare()
 
 
-def coordinator_with(script: Script) -> Coordinator:
+EVENTS = [0]
+
+
+def count(_event: Event) -> None:
+    """An observer that counts events, as metrics would."""
+    EVENTS[0] += 1
+
+
+def coordinator_with(script: Script, *observers: Observer) -> Coordinator:
     """Return a coordinator whose every layer works: rates, ceilings and breakers are set and far away."""
     settings = Settings(
         models={"small": "script"}, prices={"script:*": {"input": 0.15, "output": 0.6}}, run_usd=1.0,
@@ -197,7 +206,7 @@ def coordinator_with(script: Script) -> Coordinator:
         rates={"script:*": {"requests": 10_000_000, "per_s": 1}, "search_kb": {"requests": 10_000_000, "per_s": 1}},
         admission={"runs": 10_000, "waiting": 10_000},
     )  # fmt: skip
-    return Coordinator(Team(manager), settings, models={"script": script})
+    return Coordinator(Team(manager), settings, models={"script": script}, observers=observers)
 
 
 async def one_after_another(work: Callable[[], Awaitable[Any]], runs: int = RUNS) -> float:
@@ -223,25 +232,29 @@ async def _coroutine(work: Awaitable[Any]) -> None:
 
 
 async def main() -> None:
-    """Print both figures and their ratio."""
-    script = Script()
-    async with coordinator_with(script) as coordinator:
+    """Print the figures and their ratios, with every event told to an observer and with nobody listening."""
+    for listening, observers in (("events counted", (count,)), ("nobody listening", ())):
+        async with coordinator_with(Script(), *observers) as coordinator:
+            await _compare(coordinator, listening)
 
-        async def ours() -> None:
-            result = await coordinator.run("help")
-            assert result.status is Status.COMPLETED, result
-            assert (result.turns, result.steps, result.text) == (9, 14, "manager done"), result
 
-        await one_after_another(ours, 50)
-        for name, measure in (("one after another", one_after_another), (f"{AT_ONCE} in flight", in_flight)):
-            pairs = []
-            for _ in range(ROUNDS):
-                gc.collect()
-                pairs.append((await measure(ours), await measure(bare)))
-            mine = statistics.median(pair[0] for pair in pairs)
-            theirs = statistics.median(pair[1] for pair in pairs)
-            ratio = statistics.median(pair[0] / pair[1] for pair in pairs)
-            print(f"team run, {name}: {mine:.0f} us CPU a run, bare loop {theirs:.0f} us, ratio {ratio:.1f}")
+async def _compare(coordinator: Coordinator, listening: str) -> None:
+    async def ours() -> None:
+        result = await coordinator.run("help")
+        assert result.status is Status.COMPLETED, result
+        assert (result.turns, result.steps, result.text) == (9, 14, "manager done"), result
+
+    await one_after_another(ours, 50)
+    for name, measure in (("one after another", one_after_another), (f"{AT_ONCE} in flight", in_flight)):
+        pairs = []
+        for _ in range(ROUNDS):
+            gc.collect()
+            pairs.append((await measure(ours), await measure(bare)))
+        mine = statistics.median(pair[0] for pair in pairs)
+        theirs = statistics.median(pair[1] for pair in pairs)
+        ratio = statistics.median(pair[0] / pair[1] for pair in pairs)
+        figures = f"{mine:.0f} us CPU a run, bare loop {theirs:.0f} us, ratio {ratio:.1f}"
+        print(f"team run, {name}, {listening}: {figures}")
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ class Adapters:
                 f"the adapter of {target} answered {type(reply).__name__} without a usable reply or usage",
                 reached=Reached.YES, transient=False, code="bad_reply", hint="correct the adapter",
             )  # fmt: skip
+        call.scope.run.model = reply.model
         return reply
 
     def target(self, name: str) -> Target:

@@ -57,25 +57,21 @@ class ModelRequest:
     output: OutputSpec | None = None
     model: str = "small"
     max_output_tokens: int = 1024
-    _size: int = field(default=-1, init=False, repr=False, compare=False)
+    size: int = field(default=0, init=False, repr=False, compare=False)
+    """Upper bound on the input tokens: bytes of everything sent, plus a fixed overhead per message."""
     _digest: str = field(default="", init=False, repr=False, compare=False)
 
-    @property
-    def size(self) -> int:
-        """Upper bound on the input tokens: bytes of everything sent, plus a fixed overhead per message."""
-        if self._size < 0:
-            size = TOKENS_PER_MESSAGE * len(self.messages) + (self.output.size if self.output else 0)
-            for message in self.messages:
-                size += message.size
-            for tool in self.tools:
-                size += tool.size
-            object.__setattr__(self, "_size", size)
-        return self._size
+    def __post_init__(self) -> None:
+        size = TOKENS_PER_MESSAGE * len(self.messages) + (self.output.size if self.output else 0)
+        for message in self.messages:
+            size += message.size
+        for tool in self.tools:
+            size += tool.size
+        object.__setattr__(self, "size", size)
 
     def clamped(self, max_output_tokens: int) -> "ModelRequest":
         """Return the same logical request, and so the same digest, with a smaller limit on the reply."""
         request = ModelRequest(self.messages, self.tools, self.output, self.model, max_output_tokens)
-        object.__setattr__(request, "_size", self.size)
         object.__setattr__(request, "_digest", self.digest)
         return request
 

@@ -75,6 +75,7 @@ class RunState:
     __slots__ = (
         "_loop", "_observers", "_own", "_seq", "_stamp", "cost", "deadline", "ended", "issues", "late", "limits",
         "model", "order", "passages", "resources", "run_id", "soft_deadline", "steps", "tenant", "turns", "waits",
+        "watched",
     )  # fmt: skip
 
     def __init__(
@@ -116,6 +117,8 @@ class RunState:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stamp = stamp
         self._observers = observers
+        self.watched = bool(observers)
+        """Whether anybody is told what happens; where nobody is, nothing need be put into words."""
         self._seq = 0
         self._own: dict[object, Any] = {}
 

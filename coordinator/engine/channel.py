@@ -26,7 +26,7 @@ class Envelope:
     def __init__(self, call: DelegationCall, reply: asyncio.Future[Report[Any]]) -> None:
         self.call = call
         self.reply = reply
-        self.task: asyncio.Task[Report[Any]] | None = None
+        self.task: asyncio.Task[None] | None = None
 
 
 class Inbox:
@@ -56,7 +56,7 @@ class Channels:
         self._tasks = tasks
         self._perform = perform
         self._inboxes: dict[str, Inbox] = {}
-        self._working: dict[asyncio.Task[Report[Any]], None] = {}
+        self._working: dict[asyncio.Task[None], None] = {}
 
     async def deliver(self, call: DelegationCall) -> Report[Any]:
         """Put the brief into the member's inbox and await the report; a cancelled sender cancels the work."""
@@ -122,18 +122,25 @@ class Channels:
                 return True
 
     def _start(self, envelope: Envelope, place: Place) -> None:
-        task = self._tasks.create_task(self._perform(envelope.call, place))
+        task = self._tasks.create_task(self._work(envelope, place))
         envelope.task = task
         self._working[task] = None
 
-        # A callback, not a `finally` inside the task: a task cancelled before its first step never enters its body.
-        def finished(done: asyncio.Task[Report[Any]]) -> None:
+        # A task cancelled before its first step never enters its body, so what it owes is paid here at the latest.
+        def finished(done: asyncio.Task[None]) -> None:
             del self._working[done]
             place.leave()
             if not envelope.reply.done():
-                envelope.reply.set_result(_cancelled(envelope.call) if done.cancelled() else done.result())
+                envelope.reply.set_result(_cancelled(envelope.call))
 
         task.add_done_callback(finished)
+
+    async def _work(self, envelope: Envelope, place: Place) -> None:
+        report = await self._perform(envelope.call, place)
+        # At once, and not when the task is done: that would be a turn of the loop later.
+        place.leave()
+        if not envelope.reply.done():
+            envelope.reply.set_result(report)
 
 
 def _cancelled(call: DelegationCall) -> Report[Any]:

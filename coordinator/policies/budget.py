@@ -227,10 +227,10 @@ class Budget:
                 call = self._pricing.within(call, held.amount)
         try:
             reply = await (self._inside(call, then) if isinstance(call, ToolCall) else then(call))
+            cost, reply = self._pricing.paid(call, reply, held.amount)
         except BaseException as error:
             self._charge(call, held, error)
             raise
-        cost, reply = self._pricing.paid(call, reply, held.amount)
         self._settle(call, held, cost)
         return reply
 

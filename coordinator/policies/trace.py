@@ -64,6 +64,8 @@ class Trace(Generic[C, R]):
         run = scope.run
         loop = run.loop
         teller.count(call)
+        if not run.watched:
+            return await then(call)
         run.emit(teller.started, scope.agent, step, teller.opening(call))
         began = loop.time()
         try:
@@ -144,7 +146,6 @@ class OfModels:
     def closing(self, call: ModelCall, reply: ModelReply) -> dict[str, Any]:
         """Tell what the reply used, and remember who wrote it."""
         usage = reply.usage
-        call.scope.run.model = reply.model
         return {
             "class": call.request.model, "model": reply.model, "code": "ok", "stop": reply.stop.value,
             "input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens, "cost": reply.cost,

@@ -214,7 +214,9 @@ async def test_thresholds_and_overruns_are_events(calls):
         return ModelReply("", (), StopReason.END, Usage(900, 0), "m:m")
 
     await budget(calls.of_model(), then)
-    assert [(event.kind, event.data["account"]) for event in calls.events] == [
+    told = [event for event in calls.events if event.kind != "issue"]
+    assert [(event.kind, event.data["account"]) for event in told] == [
         ("budget.alert", "global"), ("budget.overrun", "global"), ("budget.overrun", "run/r-1"),
     ]  # fmt: skip
-    assert calls.events[1].data == {"account": "global", "settled": 900, "ceiling": 1000, "overrun": 900 - BOUND}
+    assert [issue.code for issue in calls.run.issues] == ["budget_overrun"] * 2
+    assert told[1].data == {"account": "global", "settled": 900, "ceiling": 1000, "overrun": 900 - BOUND}
