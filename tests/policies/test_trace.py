@@ -45,14 +45,17 @@ async def test_a_call_that_goes_wrong_ends_with_the_reason(calls, kind, teller, 
     assert calls.events[1].data["code"] == code
 
 
-async def test_steps_and_turns_are_counted_and_the_model_is_remembered(calls, replies):
-    for kind, teller in KINDS:
+async def test_steps_and_turns_are_counted_also_where_nobody_listens(calls, replies):
+    for watched in (True, False):
+        calls.run.watched = watched
+        for kind, teller in KINDS:
 
-        async def then(call: Any, kind: str = kind) -> Any:
-            return replies[kind]
+            async def then(call: Any, kind: str = kind) -> Any:
+                return replies[kind]
 
-        await Trace(teller)(call_of(calls, kind), then)
-    assert (calls.run.steps, calls.run.turns, calls.run.model) == (3, 1, "fake:m")
+            await Trace(teller)(call_of(calls, kind), then)
+    assert (calls.run.steps, calls.run.turns) == (6, 2)
+    assert len(calls.events) == 2 * len(KINDS)
 
 
 async def test_a_failed_report_is_told_by_its_code(calls):
