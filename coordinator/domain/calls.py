@@ -116,9 +116,14 @@ class DelegationCall:
     effect: Effect = Effect.WRITE
 
     @property
+    def identity(self) -> str:
+        """All that the delegation says, as text: two delegations are identical when it is equal."""
+        return f"{self.name} {self.brief.model_dump_json()}"
+
+    @property
     def digest(self) -> str:
         """Name of the delegation by content."""
-        return _digest(self.name, self.brief.model_dump_json())
+        return _digest(self.identity)
 
 
 DelegationReply = Report[Any]
@@ -191,10 +196,15 @@ class ToolCall:
     labels: Labels = NO_LABELS
 
     @property
-    def digest(self) -> str:
-        """Name of the call by content: tool, version and validated arguments."""
+    def identity(self) -> str:
+        """Tool, version and validated arguments as text: two calls are identical when it is equal."""
         text = self.arguments.model_dump_json() if self.arguments is not None else self.raw
-        return _digest(self.name, self.tool.contract.version if self.tool else "", text)
+        return f"{self.name} {self.tool.contract.version if self.tool else ''} {text}"
+
+    @property
+    def digest(self) -> str:
+        """Name of the call by content."""
+        return _digest(self.identity)
 
     def checked(self, arguments: BaseModel) -> "ToolCall":
         """Return the call with validated *arguments*."""

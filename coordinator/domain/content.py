@@ -66,14 +66,14 @@ class Message:
 
     role: Role
     parts: tuple[Part, ...]
-    _size: int = field(default=-1, init=False, repr=False, compare=False)
+    size: int = field(default=0, init=False, repr=False, compare=False)
+    """Bytes of all that the message says, as JSON: a bound on its tokens."""
 
-    @property
-    def size(self) -> int:
-        """Bytes of all that the message says, as JSON: a bound on its tokens; measured once."""
-        if self._size < 0:
-            object.__setattr__(self, "_size", sum(map(_part_size, self.parts)))
-        return self._size
+    def __post_init__(self) -> None:
+        size = 0
+        for part in self.parts:
+            size += _part_size(part)
+        object.__setattr__(self, "size", size)
 
     @property
     def text(self) -> str:

@@ -73,10 +73,13 @@ class RunState:
     """
 
     __slots__ = (
-        "_loop", "_observers", "_own", "_seq", "_stamp", "cost", "deadline", "ended", "issues", "late", "limits",
+        "_observers", "_own", "_seq", "_stamp", "cost", "deadline", "ended", "issues", "late", "limits", "loop",
         "model", "order", "passages", "resources", "run_id", "soft_deadline", "steps", "tenant", "turns", "waits",
         "watched",
     )  # fmt: skip
+
+    loop: asyncio.AbstractEventLoop
+    """The event loop that the run lives in; its clock measures durations."""
 
     def __init__(
         self,
@@ -114,7 +117,6 @@ class RunState:
         """Steps of tool calls whose work goes on although the calls have ended."""
         self.waits: dict[str, float] = {}
         """Seconds that its calls have waited so far, by what for; parallel ones add up."""
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._stamp = stamp
         self._observers = observers
         self.watched = bool(observers)
@@ -122,15 +124,13 @@ class RunState:
         self._seq = 0
         self._own: dict[object, Any] = {}
 
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The event loop that the run lives in; its clock measures durations.
-
-        Kept here because asking asyncio for the running loop is a system call in Python 3.11, and every layer needs it.
-        """
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-        return self._loop
+    def __getattr__(self, name: str) -> Any:
+        # Reached for `loop` alone, and once a run: asking asyncio for the running loop is a system call in Python 3.11,
+        # and a property would cost every layer of every call.
+        if name != "loop":
+            raise AttributeError(name)
+        self.loop = asyncio.get_running_loop()
+        return self.loop
 
     def own(self, owner: object, factory: Callable[[], S]) -> S:
         """Return the one instance of *owner*'s state in this run, made by *factory* on first use."""

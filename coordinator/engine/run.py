@@ -89,10 +89,10 @@ def _reply(run: RunState, output: Any) -> RunReply:
 def completed(run: RunState, reply: RunReply, duration: float) -> RunResult:
     """Return the result of a run whose manager handed something back after *duration* seconds."""
     output = reply.output
-    said = output if isinstance(output, Reply) else Reply(text=_words(output))
+    text, citations = (output.text, output.citations) if isinstance(output, Reply) else (_words(output), [])
     stop = next((issue.code for issue in run.issues if issue.code in UNFINISHED), "finished")
     more = {
-        "text": said.text, "citations": said.citations, "stop_reason": stop, "output": to_jsonable_python(output),
+        "text": text, "citations": citations, "stop_reason": stop, "output": to_jsonable_python(output),
     }  # fmt: skip
     return _result(run, reply.status, reply.code, duration, **more)
 

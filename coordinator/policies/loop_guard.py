@@ -45,8 +45,8 @@ class LoopGuard:
         seen = paths.get(scope.path)
         if seen is None:
             seen = paths[scope.path] = _Seen()
-        digest = call.digest
-        times = seen.times[digest] = seen.times.get(digest, 0) + 1
+        what = call.identity
+        times = seen.times[what] = seen.times.get(what, 0) + 1
         if times > self._repeats:
             raise self._refusal(call, seen, times)
 
