@@ -70,7 +70,7 @@ class Place:
         self._slots = slots
         self._held = True
         self._lent = 0
-        self._retaking = asyncio.Lock()
+        self._retaking: asyncio.Lock | None = None
 
     async def while_lent(self, work: Awaitable[T]) -> T:
         """Await *work* with the place given to others; several delegations at once lend it once."""
@@ -86,6 +86,8 @@ class Place:
 
     async def _retake(self) -> None:
         """Wait for a place again; of several branches that come back, the first takes it for all of them."""
+        if self._retaking is None:
+            self._retaking = asyncio.Lock()
         async with self._retaking:
             if self._held or self._lent:
                 return
