@@ -144,7 +144,7 @@ def _holds(item: Shape, sheet: Sheet) -> bool:
 def _cited(item: Shape, quote: Quote, sheet: Sheet, path: str) -> dict[str, Any]:
     values = {
         Role.QUOTE: quote.words, Role.STATEMENT: quote.statement, Role.ANSWER: quote.statement,
-        Role.SOURCE: quote.excerpt.source, Role.LINE: quote.excerpt.line,
+        Role.SOURCE: quote.excerpt.source, Role.LINE: quote.line,
     }  # fmt: skip
     found = {}
     for sub in item.properties:
@@ -205,7 +205,7 @@ def _number(place: Shape, sheet: Sheet, path: str) -> Any:
     if role(place) is Role.CONFIDENCE and place.kind == "number":
         return round(sheet.reading.cover if sheet.reading.band else 0.0, 2)
     if role(place) is Role.LINE:
-        return sheet.quotes[0].excerpt.line if sheet.quotes else UNSET
+        return sheet.quotes[0].line if sheet.quotes else UNSET
     known = held(place, sheet)
     return known if known is not UNSET else counted(place, sheet)
 

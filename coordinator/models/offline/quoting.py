@@ -38,6 +38,12 @@ class Quote:
         """The words of the source, exactly."""
         return self.excerpt.text[self.start : self.end]
 
+    @property
+    def line(self) -> int | None:
+        """The line of the source at which the quote begins, where the passage says at which it begins itself."""
+        first = self.excerpt.line
+        return None if first is None else first + self.excerpt.text.count("\n", 0, self.start)
+
 
 def best(reading: Reading, most: int = SHOWN) -> tuple[Quote, ...]:
     """Return at most *most* quotes, best first: the strongest pieces of each part, neighbours joined, none twice."""
@@ -197,7 +203,7 @@ def prose(reading: Reading, quotes: Sequence[Quote], missing: Sequence[str]) -> 
 def listed(quotes: Sequence[Quote]) -> str:
     """Return the sources of *quotes* as numbered lines, for a reply that has no field for citations."""
     lines = (
-        f"[{n}] {q.excerpt.source}" + (f", line {q.excerpt.line}" if q.excerpt.line else "")
+        f"[{n}] {q.excerpt.source}" + (f", line {q.line}" if q.line else "")
         for n, q in enumerate(quotes, 1)
     )
     return "\n".join(lines)

@@ -31,7 +31,7 @@ def test_a_question_that_the_sources_answer_is_found_and_quoted(world, handbook)
     found = world.read("How many vacation days does a new employee get?", handbook).output
     assert found["confidence"] == "found"
     assert found["facts"][0]["quote"].startswith("A new employee gets 25 vacation days a year.")
-    assert (found["facts"][0]["source"], found["facts"][0]["line"]) == ("leave.md", 1)
+    assert (found["facts"][0]["source"], found["facts"][0]["line"]) == ("leave.md", 3)
     assert found["gaps"] == []
 
 
