@@ -202,10 +202,7 @@ def prose(reading: Reading, quotes: Sequence[Quote], missing: Sequence[str]) -> 
 
 def listed(quotes: Sequence[Quote]) -> str:
     """Return the sources of *quotes* as numbered lines, for a reply that has no field for citations."""
-    lines = (
-        f"[{n}] {q.excerpt.source}" + (f", line {q.line}" if q.line else "")
-        for n, q in enumerate(quotes, 1)
-    )
+    lines = (f"[{n}] {q.excerpt.source}" + (f", line {q.line}" if q.line else "") for n, q in enumerate(quotes, 1))
     return "\n".join(lines)
 
 
