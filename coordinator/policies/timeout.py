@@ -1,11 +1,14 @@
 """Timeout: how long one attempt may take."""
 
+import asyncio
+import math
 from typing import TypeVar
 
 from coordinator.domain.calls import Attempt
 from coordinator.domain.effects import Effect
 from coordinator.domain.errors import CoordinatorError, Fault, Reached, UnknownOutcome
 from coordinator.domain.layer import Handler
+from coordinator.domain.result import Issue
 from coordinator.domain.timer import Alarms, Timer
 
 A = TypeVar("A", bound=Attempt)
@@ -34,16 +37,27 @@ class Timeout:
     async def __call__(self, call: A, then: Handler[A, R]) -> R:
         loop = call.scope.run.loop
         when = loop.time() + call.timeout
-        if call.deadline <= when:
-            return await then(call)
-        timer = Timer(when, loop, self._alarms)
+        # Beyond the deadline no timer is needed, and an infinite one sets none.
+        timer = Timer(math.inf, loop) if call.deadline <= when else Timer(when, loop, self._alarms)
         try:
             with timer:
                 return await then(call)
+        except asyncio.CancelledError:
+            _note_cut_off(call)
+            raise
         except TimeoutError:
             if not timer.expired:
                 raise
         raise _lost(call)
+
+
+def _note_cut_off(call: Attempt) -> None:
+    """Keep in the result that an effect was under way when the call was cancelled: nobody knows whether it happened."""
+    if call.effect is Effect.READ or call.keyed:
+        return
+    message = f"{call.dependency} was cut off, and whether its effect ({call.effect.value}) happened is not known"
+    issue = Issue(code="unknown_outcome", message=message, part=call.dependency)
+    call.scope.run.note(issue, call.scope.agent, call.step)
 
 
 def _lost(call: Attempt) -> CoordinatorError:

@@ -335,3 +335,20 @@ async def test_an_adapter_that_answers_nonsense_fails_the_call_and_holds_no_mone
         result = await coordinator.run("hi")
         assert (result.status, result.code) == (Status.FAILED, "bad_reply")
         assert all(account.reserved == 0 for account in coordinator.snapshot().accounts)
+
+
+@pytest.mark.parametrize("effect", [Effect.WRITE, Effect.READ])
+async def test_an_effect_that_was_cut_off_stays_in_the_result(effect: Effect) -> None:
+    @tool(effect=effect, timeout=60)
+    async def save(word: str) -> str:
+        """Save."""
+        await asyncio.sleep(100)
+        return word
+
+    @agent(tools=[save])
+    async def manager(brief: Brief, ctx: AgentContext) -> str:
+        return await ctx.use(save, {"word": "a"})
+
+    result = await result_of(manager, deadline_s=5)
+    assert (result.status, result.code) == (Status.FAILED, "deadline_exceeded")
+    assert ("unknown_outcome" in [issue.code for issue in result.issues]) is (effect is Effect.WRITE)
