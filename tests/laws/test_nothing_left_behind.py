@@ -12,6 +12,8 @@ from coordinator import AgentContext, Brief, Coordinator, Settings, Team, agent,
 from coordinator.domain.content import StopReason, ToolUse
 from coordinator.domain.model import ModelReply, ModelRequest
 from coordinator.domain.money import Usage
+from coordinator.policies.admission import Admission
+from coordinator.policies.budget import Budget
 from coordinator.simulation.clock import VirtualLoop
 
 
@@ -80,7 +82,7 @@ def assert_nothing_left(coordinator: Coordinator) -> None:
     for breaker in held.breakers.snapshot():
         assert breaker.state == "closed", breaker
     for gate in held.gates.snapshot():
-        assert gate.waiting == 0, gate
+        assert (gate.waiting, gate.out) == (0, 0), gate
 
 
 class Stepping(VirtualLoop):
@@ -121,13 +123,17 @@ async def _cancelled_at(turn: int, *, again: int) -> int:
         return took
 
 
-@pytest.mark.parametrize("again", [0, 1, 2])
-def test_a_run_cancelled_at_any_turn_of_the_loop_leaves_nothing(again: int) -> None:
+def _cancel_at_every_turn(*, again: int) -> None:
     with asyncio.Runner(loop_factory=Stepping) as runner:
         most = runner.run(_cancelled_at(-1, again=0))
         assert most > 50
         for turn in range(1, most):
             runner.run(_cancelled_at(turn, again=again))
+
+
+@pytest.mark.parametrize("again", [0, 1, 2])
+def test_a_run_cancelled_at_any_turn_of_the_loop_leaves_nothing(again: int) -> None:
+    _cancel_at_every_turn(again=again)
     gc.collect()
 
 
@@ -148,3 +154,14 @@ async def test_a_deadline_leaves_nothing_either() -> None:
             result = await coordinator.run("hi")
             assert result.status in ("completed", "failed")
             assert_nothing_left(coordinator)
+
+
+@pytest.mark.parametrize(
+    ("owner", "method"),
+    [(Budget, "_charge"), (Admission, "_pass_on")],
+    ids=["keeps the money of a cancelled call", "keeps the place of a run"],
+)
+def test_the_law_finds_its_planted_defect(owner: type, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owner, method, lambda *_: None)
+    with pytest.raises((AssertionError, RuntimeError)):
+        _cancel_at_every_turn(again=0)
