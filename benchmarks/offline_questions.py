@@ -11,6 +11,8 @@ class Corpus:
     answered: tuple[tuple[str, str], ...]
     """Each question with a pattern that words which answer it match."""
     near_misses: tuple[str, ...]
+    shared: tuple[str, ...] = ()
+    """Answered questions that other projects may well answer too: never asked across."""
 
 
 CORPORA = (

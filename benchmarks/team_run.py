@@ -202,7 +202,7 @@ def coordinator_with(script: Script, *observers: Observer) -> Coordinator:
     """Return a coordinator whose every layer works: rates, ceilings and breakers are set and far away."""
     settings = Settings(
         models={"small": "script"}, prices={"script:*": {"input": 0.15, "output": 0.6}}, run_usd=1.0,
-        tenant_day_usd=100_000, global_day_usd=100_000, deadline_s=600, world={},
+        tenant_day_usd=100_000, global_usd=100_000, deadline_s=600, world={},
         rates={"script:*": {"requests": 10_000_000, "per_s": 1}, "search_kb": {"requests": 10_000_000, "per_s": 1}},
         admission={"runs": 10_000, "waiting": 10_000},
     )  # fmt: skip

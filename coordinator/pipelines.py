@@ -27,6 +27,7 @@ from coordinator.policies.rights import Rights
 from coordinator.policies.route import Route
 from coordinator.policies.timeout import Timeout
 from coordinator.policies.trace import OfDelegations, OfModels, OfRuns, OfTools, Trace
+from coordinator.policies.trace_content import delegations, models, runs, told, tools
 
 RunLayers = Sequence[Layer[RunCall, RunReply]]
 DelegationLayers = Sequence[Layer[DelegationCall, Report[Any]]]
@@ -52,35 +53,39 @@ class Holders:
     alarms: Alarms
     stragglers: ports.Stragglers
     faults: ToolLayers = ()
+    model_faults: ModelLayers = ()
+    content: bool = False
+    """Whether events carry what is asked and answered."""
 
 
 def run_layers(held: Holders) -> RunLayers:
     """Return the layers of a run."""
-    return (Trace(OfRuns()), held.admission, Deadline())
+    return (Trace(told(OfRuns(), runs, held.content)), held.admission, Deadline())
 
 
 def delegation_layers(held: Holders) -> DelegationLayers:
     """Return the layers of a delegation."""
-    return (Trace(OfDelegations()), Rights(), Depth(), LoopGuard(), Deadline())
+    return (Trace(told(OfDelegations(), delegations, held.content)), Rights(), Depth(), LoopGuard(), Deadline())
 
 
 def model_layers(held: Holders) -> ModelLayers:
     """Return the layers of a model call."""
     return (
-        Trace(OfModels()),
+        Trace(told(OfModels(), models, held.content)),
         Route(held.routes),
         Retry(held.chance, held.retries, held.retry),
         RateLimit(held.gates, held.estimates),
         Budget(held.ledger, held.accounts, held.prices),
         Breaker(held.breakers),
         Timeout(held.alarms),
+        *held.model_faults,
     )
 
 
 def tool_layers(held: Holders) -> ToolLayers:
     """Return the layers of a tool call."""
     return (
-        Trace(OfTools()),
+        Trace(told(OfTools(), tools, held.content)),
         Rights(),
         Contract(),
         LoopGuard(),

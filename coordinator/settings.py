@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -15,29 +15,19 @@ from pydantic_settings import (
 
 from coordinator.domain.errors import Invalid
 from coordinator.domain.limits import BreakerLimits, GateLimits
-from coordinator.domain.money import Price, micros
+from coordinator.domain.prices import ModelPrice
 from coordinator.domain.scope import RunLimits
-from coordinator.domain.surfaces import Count, Seconds, Surface, Tenant, Usd, check_surfaces, run_limits
-from coordinator.sources import Environment, file_source, workspace_file
+from coordinator.domain.surfaces import Count, Period, Seconds, Surface, Tenant, Usd, check_surfaces, run_limits
+from coordinator.sources import Environment, file_source, fraction, workspace_file
 
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+Part = Annotated[Share, BeforeValidator(fraction)]
 
 
 class Section(BaseModel):
     """A part of the settings; unknown names are errors, because a misspelt limit limits nothing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ModelPrice(Section):
-    """What a model costs, in dollars per million tokens."""
-
-    input: Usd
-    output: Usd
-
-    def price(self) -> Price:
-        """Return the price in integer micro-dollars."""
-        return Price(micros(self.input), micros(self.output))
 
 
 class Rate(Section):
@@ -116,8 +106,8 @@ class AdmissionSetting(Section):
 # The offline model costs nothing; it has a price so that ceilings, reservations and bills are exercised as with a
 # real one. The figures are those of a small commercial model.
 DEFAULT_PRICES = {
-    "offline:*": ModelPrice(input=0.15, output=0.60),
-    "scripted:*": ModelPrice(input=0.15, output=0.60),
+    "offline:*": ModelPrice(input=0.15, output=0.60, tool_tokens=0),
+    "scripted:*": ModelPrice(input=0.15, output=0.60, tool_tokens=0),
 }
 DEFAULT_MODELS: dict[str, str | list[str]] = {"small": "offline", "large": "offline"}
 TABLES: dict[str, dict[str, Any]] = {"models": DEFAULT_MODELS, "prices": DEFAULT_PRICES}
@@ -150,7 +140,10 @@ class Settings(BaseSettings):
     session_usd: Usd | None = Field(default=None, description="The most that one session may cost.")
     user_day_usd: Usd | None = Field(default=None, description="The most that one user may cost in a UTC day.")
     tenant_day_usd: Usd | None = Field(default=None, description="The most that one tenant may cost in a UTC day.")
-    global_day_usd: Usd | None = Field(default=None, description="The most that all runs may cost in a UTC day.")
+    global_usd: Usd | None = Field(default=None, description="The most that all runs may cost in a `global_period`.")
+    global_period: Period = Field(
+        default="day", description="How long `global_usd` holds, in UTC: an hour, a day, a month, or in total."
+    )
     surfaces: dict[str, Surface] = Field(
         default={}, description="Sets of limits by name; what one leaves out is as in the settings of the same names."
     )
@@ -167,8 +160,13 @@ class Settings(BaseSettings):
         default=0.1, description="The part of a run's ceiling that is kept for the manager's own calls."
     )
     alert_share: Share = Field(default=0.8, description="The part of a ceiling that raises a budget.alert when spent.")
-    share: Share = Field(
-        default=1.0, description="This process's part of the ceilings that runs share, where several processes run."
+    share: Part = Field(
+        default=1.0,
+        description="This process's part of the ceilings that runs share, where several processes run, such as 1/4.",
+    )
+    workers: Count | None = Field(
+        default=None,
+        description="Processes that work side by side with these settings; by default what the server was told.",
     )
     money_queue: Count = Field(
         default=10_000, description="Calls that may wait until others have settled; the next is refused."
@@ -189,6 +187,12 @@ class Settings(BaseSettings):
     admission: AdmissionSetting = AdmissionSetting()
     retry: RetrySetting = RetrySetting()
     breaker: BreakerSetting = BreakerSetting()
+    content: bool = Field(
+        default=False, description="Whether events carry content too: what is asked, answered and found."
+    )
+    run_files: Annotated[int, Field(ge=0)] = Field(
+        default=100, description="Files of runs that `coordinator run` keeps in .coordinator/runs; 0 writes none."
+    )
     rates: dict[str, Rate] = Field(
         default={},
         description="Rate limits by provider:model, provider:*, tool or tool#tier, and by user:*, agent:*, tenant:*, "

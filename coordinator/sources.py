@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,10 @@ PREFIX = "coordinator_"
 # Read before any settings are, by the values themselves; and what Kubernetes sets in every container for a service of
 # our name.
 FOREIGN = re.compile(r"frozen_values|service_host|service_port(_\w+)?|port(_\d\w*)?")
+SERVERS = frozenset({"uvicorn", "gunicorn", "hypercorn", "granian", "fastapi"})
+"""Programs that can start several processes of a service."""
+_WORKERS = re.compile(r"(?:^|\s)(?:--workers|-w)[=\s]?(\d{1,6})(?=\s|$)")
+_FRACTION = re.compile(r"\s*(\d{1,9})\s*/\s*([1-9]\d{0,8})\s*")
 
 
 class Environment(EnvSettingsSource):
@@ -46,6 +51,27 @@ class Environment(EnvSettingsSource):
         setting, parted, _ = name.partition("__")
         field = self.settings_cls.model_fields.get(setting)
         return field is not None and (not parted or self.field_is_complex(field))
+
+
+def fraction(given: Any) -> Any:
+    """Return what a text such as `1/4` means, and everything else as it is."""
+    found = _FRACTION.fullmatch(given) if isinstance(given, str) else None
+    return int(found[1]) / int(found[2]) if found else given
+
+
+def server_workers(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Return how many processes the server was told to start that this one belongs to; 1 where nobody said.
+
+    Args:
+        command: the words with which the process was started; workers have those of their server.
+        environment: its variables; servers read `WEB_CONCURRENCY`.
+    """
+    program = Path(command[0]) if command else Path()
+    said: list[str] = []
+    if SERVERS & {program.stem, program.parent.name}:
+        said = _WORKERS.findall(" ".join([*command[1:], environment.get("GUNICORN_CMD_ARGS", "")]))
+    told = said[0] if said else environment.get("WEB_CONCURRENCY", "")
+    return max(1, int(told)) if told.isdecimal() else 1
 
 
 def workspace_file(start: Path) -> Path | None:

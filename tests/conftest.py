@@ -1,8 +1,4 @@
-"""Every async test runs in virtual time and with frozen values; the marker `real_time` opts out of the first."""
-
-import os
-
-os.environ["COORDINATOR_FROZEN_VALUES"] = "1"  # before the first import of coordinator, which reads it once
+"""Every async test runs in virtual time; the marker `real_time` opts out of it."""
 
 import asyncio
 from collections.abc import Callable, Mapping

@@ -62,7 +62,7 @@ def test_variable_that_names_no_setting_is_an_error(name: str, hint: str, monkey
 @pytest.mark.parametrize(
     "name",
     [
-        "COORDINATOR_FROZEN_VALUES", "COORDINATOR_SERVICE_HOST", "COORDINATOR_SERVICE_PORT_HTTP", "COORDINATOR_PORT",
+        "COORDINATOR_SERVICE_HOST", "COORDINATOR_SERVICE_PORT_HTTP", "COORDINATOR_PORT",
         "COORDINATOR_PORT_80_TCP_ADDR", "XCOORDINATOR_RUN",
     ],
 )  # fmt: skip

@@ -14,6 +14,7 @@ from coordinator.app.resources import open_resources
 from coordinator.app.snapshot import Snapshot
 from coordinator.app.started import Prepared, Started
 from coordinator.app.tenants import Tenants
+from coordinator.app.workers import warn_of_workers
 from coordinator.domain.calls import RunCall, Task
 from coordinator.domain.errors import CoordinatorError, Invalid
 from coordinator.domain.events import Observer
@@ -43,7 +44,7 @@ class Coordinator:
         world: names and places of the team's data; by default that of the settings.
         observers: are told every event of every run; one that raises is dropped and logged.
         models: adapters by provider name, beside those that ship.
-        faults: which tools are to fail, and how; for scenarios and tests.
+        faults: which tools and models are to fail, and how; for scenarios and tests.
         ports: clock, ids and randomness.
         snapshots: images of databases, where several coordinators of a process share them.
         tenants: looks up tenants that the settings do not name, at the start of every run.
@@ -96,6 +97,7 @@ class Coordinator:
         except Invalid as error:
             # A world may come with each run instead; a run that brings none is told what is missing here.
             self._no_shared = error
+        warn_of_workers(self.settings)
         self._loop = asyncio.get_running_loop()
         return self
 

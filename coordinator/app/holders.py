@@ -21,7 +21,7 @@ from coordinator.simulation.faults import FaultRule, Faults
 from coordinator.stores.memory.breaker import Breakers
 from coordinator.stores.memory.estimates import Estimates
 from coordinator.stores.memory.gate import Gates
-from coordinator.stores.memory.ledger import Ledger, LedgerLimits
+from coordinator.stores.memory.ledger import LedgerLimits
 from coordinator.stores.memory.retries import RetryBudget
 from coordinator.stores.memory.stragglers import Stragglers
 
@@ -38,8 +38,8 @@ def build(team: Team, settings: Settings, ports: Ports, adapters: Adapters, faul
     targets = sorted({str(target) for options in routes.values() for target in options})
     return Holders(
         admission=Admission(settings.admission.runs, settings.admission.waiting),
-        ledger=Ledger(LedgerLimits(settings.money_queue, alert_share=settings.alert_share), ports.stamp),
-        accounts=Accounts(ports.stamp, shared(settings.global_day_usd, settings.share)),
+        ledger=ports.ledger(LedgerLimits(settings.money_queue, alert_share=settings.alert_share), ports.stamp),
+        accounts=Accounts(ports.stamp, shared(settings.global_usd, settings.share), settings.global_period),
         gates=Gates(rates=rates),
         estimates=Estimates(),
         breakers=Breakers(settings.breaker.limits()),
@@ -50,8 +50,14 @@ def build(team: Team, settings: Settings, ports: Ports, adapters: Adapters, faul
         prices=ModelPrices(_prices(settings, targets), settings.min_output_tokens),
         alarms=Alarms(),
         stragglers=Stragglers(settings.stragglers),
-        faults=(Faults(faults, ports.chance),) if faults else (),
+        faults=_faults([rule for rule in faults if rule.tool], ports),
+        model_faults=_faults([rule for rule in faults if rule.model], ports),
+        content=settings.content,
     )
+
+
+def _faults(rules: Sequence[FaultRule], ports: Ports) -> tuple[Faults[Any, Any], ...]:
+    return (Faults(rules, ports.chance),) if rules else ()
 
 
 def _prices(settings: Settings, targets: list[str]) -> dict[str, Price]:

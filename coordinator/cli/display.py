@@ -13,8 +13,8 @@ from rich.live import Live
 from coordinator.cli.drawing import draw
 from coordinator.cli.figures import counted, duration, model_name, money, printable
 from coordinator.cli.screen import screen
-from coordinator.cli.tree import RunTree
 from coordinator.domain.events import Event, Kind, Observer
+from coordinator.telemetry.tree import RunTree
 
 REFRESH_S = 0.1
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coordinator.cli.figures import counted, duration, model_name, money, printable
-from coordinator.cli.tree import Node, RunTree
+from coordinator.telemetry.tree import Node, RunTree
 
 WIDEST = 100
 """Columns; on a wider terminal the figures would stand too far from their lines."""

@@ -1,16 +1,22 @@
-"""What `--events` names: where every event of a run is written as a line of JSON."""
+"""Where every event of a run is written as a line of JSON: what `--events` names, and the run's own file."""
 
+import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from coordinator.domain.errors import Invalid
 from coordinator.domain.events import Event, Observer
+from coordinator.telemetry import run_files
 from coordinator.telemetry.lines import EventLines
+from coordinator.telemetry.redaction import secrets_of
 
 STDERR = "-"
+
+Open = Callable[[str], BinaryIO]
+"""Opens the file for the events of a run, given its id."""
 
 
 @contextmanager
@@ -23,15 +29,17 @@ def recording(target: str | None) -> Iterator[Sequence[Observer]]:
     if target is None:
         yield ()
     elif target == STDERR:
-        yield [EventLines(sys.stderr.buffer)]
+        yield [EventLines(sys.stderr.buffer, secrets_of(os.environ))]
     else:
         path = Path(target)
         existed = path.exists()
-        lines = FileLines(path, _appending(path))
+        out = _appending(path)
+        lines = FileLines(f"--events {path}", lambda _: out)
         try:
             yield [lines]
         except Invalid:
             lines.close()
+            out.close()
             if not existed:
                 path.unlink(missing_ok=True)
             raise
@@ -39,39 +47,70 @@ def recording(target: str | None) -> Iterator[Sequence[Observer]]:
             lines.close()
 
 
+@contextmanager
+def run_file(root: Path, keep: int, about: Mapping[str, Any]) -> Iterator[Sequence[Observer]]:
+    """Keep the events of a run in a file of its own below *root*, which `coordinator trace` reads.
+
+    Args:
+        root: of the workspace.
+        keep: files to keep, the oldest are removed; 0 writes none.
+        about: what the first line says of the run.
+    """
+    if not keep:
+        yield ()
+        return
+    folder = root / run_files.FOLDER
+
+    def opened(run: str) -> BinaryIO:
+        out = run_files.create(folder, run, keep)
+        out.write(run_files.header(run, about))
+        return out
+
+    with ExitStack() as stack:
+        lines = FileLines(f"the file of this run in {folder}", opened)
+        stack.callback(lines.close)
+        yield [lines]
+
+
 class FileLines:
     """Writes events to a file; when that fails it says so once, and the run goes on without.
 
     Args:
-        path: of the file, as the user wrote it.
-        out: the file; closed by `close`.
+        name: of the file, as it is told.
+        opened: opens the file, at the first event; closed by `close`.
     """
 
-    def __init__(self, path: Path, out: BinaryIO) -> None:
-        self._path = path
-        self._out = out
-        self._write = EventLines(out)
+    def __init__(self, name: str, opened: Open) -> None:
+        self._name = name
+        self._open = opened
+        self._out: BinaryIO | None = None
+        self._write: Observer | None = None
         self._broken = False
 
     def __call__(self, event: Event) -> None:
         """Write *event*, as long as the file takes it."""
-        if not self._broken:
-            try:
-                self._write(event)
-            except OSError as error:
-                self._give_up(error)
+        if self._broken:
+            return
+        try:
+            if self._write is None:
+                self._out = self._open(event.run)
+                self._write = EventLines(self._out, secrets_of(os.environ))
+            self._write(event)
+        except OSError as error:
+            self._give_up(error)
 
     def close(self) -> None:
         """Close the file; closing twice is fine."""
         try:
-            self._out.close()
+            if self._out is not None:
+                self._out.close()
         except OSError as error:  # it writes what is left
             self._give_up(error)
 
     def _give_up(self, error: OSError) -> None:
         if not self._broken:
             self._broken = True
-            print(f"note: --events {self._path}: {error.strerror}: events are missing there", file=sys.stderr)
+            print(f"note: {self._name}: {error.strerror}: events are missing there", file=sys.stderr)
 
 
 def _appending(path: Path) -> BinaryIO:

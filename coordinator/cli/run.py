@@ -4,7 +4,8 @@ import asyncio
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import redirect_stdout
+from contextlib import AbstractContextManager, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,15 +13,16 @@ import typer
 
 from coordinator.cli.display import watch
 from coordinator.cli.exits import OF_STATUS
-from coordinator.cli.recording import STDERR, recording
+from coordinator.cli.recording import STDERR, recording, run_file
 from coordinator.cli.report import as_json, tell
 from coordinator.cli.screen import screen
-from coordinator.cli.tree import RunTree
 from coordinator.domain.errors import Invalid
 from coordinator.domain.events import Observer
 from coordinator.domain.money import usd
 from coordinator.domain.result import RunResult, Status
 from coordinator.scenario import Overrides, Scenario, open_scenario
+from coordinator.telemetry.tree import RunTree
+from coordinator.workspace import find_workspace
 
 
 def run(
@@ -39,6 +41,10 @@ def run(
         str | None,
         typer.Option(metavar="FILE", help="Append every event to FILE as a line of JSON; - is standard error."),
     ] = None,
+    content: Annotated[
+        bool, typer.Option("--content", help="Keep what is said, too, in the events and in the file of the run.")
+    ] = False,
+    no_file: Annotated[bool, typer.Option("--no-file", help="Keep no file of the run in .coordinator/runs.")] = False,
 ) -> int:
     """Run one scenario and show how it went; what it expects is not judged.
 
@@ -50,8 +56,10 @@ def run(
         with redirect_stdout(sys.stderr):  # a team's code may print; standard output is for the result alone
             opened = open_scenario(scenario, Overrides(task, tenant, model, pairs(inputs or ())))
             tell_decisions(opened)
-            with recording(events) as recorders:
-                result = asyncio.run(_watched(opened, tree, recorders, silent=events == STDERR))
+            if content:
+                opened = replace(opened, settings=opened.settings.model_copy(update={"content": True}))
+            with recording(events) as recorders, _own_file(opened, no_file) as own:
+                result = asyncio.run(_watched(opened, tree, [*recorders, *own], silent=events == STDERR))
     except KeyboardInterrupt:
         if json and tree.run_id:
             print(as_json(_cancelled(tree)))
@@ -84,6 +92,12 @@ async def _watched(scenario: Scenario, tree: RunTree, recorders: Sequence[Observ
     display, watchers = watch(tree, silent=silent)
     with display:
         return await scenario.run([*watchers, *recorders])
+
+
+def _own_file(scenario: Scenario, unwanted: bool) -> AbstractContextManager[Sequence[Observer]]:
+    path, settings = scenario.document.path, scenario.settings
+    about = {"scenario": str(path), "name": scenario.name, "content": settings.content}
+    return run_file(find_workspace(path).root, 0 if unwanted else settings.run_files, about)
 
 
 def tell_decisions(scenario: Scenario) -> None:

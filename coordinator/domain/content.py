@@ -7,7 +7,8 @@ from typing import Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from coordinator.domain.value import value
+from coordinator.domain.errors import Invalid
+from coordinator.domain.value import assign, value
 
 OriginKind = Literal["task", "tool", "document", "model", "memory", "instructions"]
 Role = Literal["system", "user", "assistant", "tool"]
@@ -72,8 +73,8 @@ class Message:
     def __post_init__(self) -> None:
         size = 0
         for part in self.parts:
-            size += _part_size(part)
-        object.__setattr__(self, "size", size)
+            size += json_bytes(part.text) if type(part) is Text else _part_size(part)
+        assign(self, "size", size)
 
     @property
     def text(self) -> str:
@@ -116,8 +117,26 @@ class Citation(BaseModel):
 def _part_size(part: Part) -> int:
     if isinstance(part, Text):
         return json_bytes(part.text)
-    text = part.arguments if isinstance(part, ToolUse) else part.text
-    return len(part.id) + len(part.name) + json_bytes(text)
+    if isinstance(part, ToolUse):
+        return len(part.id) + len(part.name) + json_bytes(part.arguments)
+    if isinstance(part, ToolResult):
+        return len(part.id) + len(part.name) + json_bytes(part.text)
+    return _declared(part)
+
+
+def _declared(part: object) -> int:
+    """Return how many tokens a part is at most whose bytes do not say it, such as an image: by its own formula.
+
+    Raises:
+        Invalid: `unbounded_part`, when it has none.
+    """
+    most = getattr(part, "most_tokens", None)
+    if not isinstance(most, int) or most < 0:
+        raise Invalid(
+            f"a message has a part of type {type(part).__name__}, and nothing bounds its tokens", code="unbounded_part",
+            hint="give it most_tokens, a whole number by the formula of its provider",
+        )  # fmt: skip
+    return most
 
 
 def json_bytes(text: str) -> int:

@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import field
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any, Protocol
 
 import orjson
 
 from coordinator.domain.content import Message, StopReason, Text, ToolResult, ToolUse
 from coordinator.domain.money import TOKENS_PER_MESSAGE, Usage
-from coordinator.domain.value import value
+from coordinator.domain.value import assign, value
 
 Schema = Mapping[str, Any]
+_SIZE = attrgetter("size")
 
 
 @value
@@ -63,16 +65,12 @@ class ModelRequest:
 
     def __post_init__(self) -> None:
         size = TOKENS_PER_MESSAGE * len(self.messages) + (self.output.size if self.output else 0)
-        for message in self.messages:
-            size += message.size
-        for tool in self.tools:
-            size += tool.size
-        object.__setattr__(self, "size", size)
+        assign(self, "size", size + sum(map(_SIZE, self.messages)) + sum(map(_SIZE, self.tools)))
 
     def clamped(self, max_output_tokens: int) -> "ModelRequest":
         """Return the same logical request, and so the same digest, with a smaller limit on the reply."""
         request = ModelRequest(self.messages, self.tools, self.output, self.model, max_output_tokens)
-        object.__setattr__(request, "_digest", self.digest)
+        assign(request, "_digest", self.digest)
         return request
 
     @property
@@ -84,7 +82,7 @@ class ModelRequest:
             whole.append([self.output.name, self.output.schema] if self.output else None)
             whole.append(self.max_output_tokens)
             text = orjson.dumps(whole, option=orjson.OPT_SORT_KEYS)
-            object.__setattr__(self, "_digest", blake2b(text, digest_size=16).hexdigest())
+            assign(self, "_digest", blake2b(text, digest_size=16).hexdigest())
         return self._digest
 
 
@@ -141,4 +139,6 @@ def _plain(part: Text | ToolUse | ToolResult) -> list[str]:
         return ["text", part.text.encode("utf-8", "replace").decode()]
     if isinstance(part, ToolUse):
         return ["use", part.id, part.name, part.arguments]
-    return ["result", part.id, part.name, part.text]
+    if isinstance(part, ToolResult):
+        return ["result", part.id, part.name, part.text]
+    return [type(part).__name__, repr(part)]

@@ -1,7 +1,7 @@
 """Surfaces and tenants: named sets of limits, and who gets which."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Any, Final, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -13,10 +13,13 @@ Usd = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0, le=31 * 86_400, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 
+Period = Literal["hour", "day", "month", "total"]
+"""How long the account of all runs together lasts, in UTC; `total` is as long as the process lives."""
+
 DEFAULT = "default"
 REFUSE = "refuse"
 SOFT_DEADLINE_SHARE = 0.8
-WIDER: Final = ("run_usd", "session_usd", "user_day_usd", "tenant_day_usd", "global_day_usd")
+WIDER: Final = ("run_usd", "session_usd", "user_day_usd", "tenant_day_usd", "global_usd")
 """Ceilings, from the narrowest to the widest: what one run may cost is part of what its session may cost, and so on."""
 FLAT: Final = (*WIDER, "deadline_s", "soft_deadline_s")
 
@@ -106,6 +109,10 @@ class Limited(Protocol):
         """The surface of all others, or `refuse`."""
 
     @property
+    def global_period(self) -> Period:
+        """How long the account of all runs together lasts."""
+
+    @property
     def model_fields_set(self) -> set[str]:
         """What somebody wrote."""
 
@@ -131,17 +138,21 @@ def check_surfaces(settings: Limited) -> None:
     if unknown not in (DEFAULT, REFUSE, *settings.surfaces):
         raise _wrong(settings, ("unknown_tenants",), unknown, _no_surface(settings, REFUSE))
     for place, limits in places:
-        found = contradiction(limits)
+        found = contradiction(limits, settings.global_period)
         if found is not None:
             raise _wrong(settings, (*place, found[0]), limits[found[0]], found[1])
 
 
-def contradiction(limits: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return which of *limits* contradicts another, and what is wrong, or None; what is not given is left out."""
+def contradiction(limits: Mapping[str, Any], period: Period = "day") -> tuple[str, str] | None:
+    """Return which of *limits* contradicts another, and what is wrong, or None; what is not given is left out.
+
+    Of what all runs together may cost in an hour, days and sessions are no part: they may last longer.
+    """
     given = [(name, limits[name]) for name in WIDER if limits.get(name) is not None]
     for place, (narrow, least) in enumerate(given):
         for wide, most in given[place + 1 :]:
-            if least > most:
+            longer = wide == "global_usd" and period == "hour" and narrow != "run_usd"
+            if least > most and not longer:
                 return wide, f"should be at least {narrow} ({least:g}), which is part of it"
     soft, hard = limits.get("soft_deadline_s"), limits.get("deadline_s")
     if soft is not None and hard is not None and soft > hard:

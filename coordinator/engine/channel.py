@@ -34,10 +34,12 @@ class Inbox:
 
     __slots__ = ("incoming", "outgoing", "receiving", "slots")
 
+    outgoing: MemoryObjectSendStream[Envelope]
+    incoming: MemoryObjectReceiveStream[Envelope]
+
     def __init__(self, member: Agent[Any]) -> None:
-        self.outgoing: MemoryObjectSendStream[Envelope]
-        self.incoming: MemoryObjectReceiveStream[Envelope]
-        self.outgoing, self.incoming = anyio.create_memory_object_stream[Envelope](INBOX_SIZE)
+        # Without [Envelope], which builds a generic alias each time and costs as much as the stream.
+        self.outgoing, self.incoming = anyio.create_memory_object_stream(INBOX_SIZE)
         self.slots = Slots(member.parallel)
         self.receiving = False
 

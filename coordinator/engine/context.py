@@ -177,25 +177,26 @@ class Context:
             CancelledError: the agent was cancelled, and did not end: it may begin nothing more.
         """
         run = self.scope.run
-        if run.ended:
+        task = asyncio.current_task(run.loop)
+        if task is not self._task or task is None or run.ended:
+            self._bind(task)
+        elif task.cancelling() > self._standing:
+            raise asyncio.CancelledError
+
+    def _bind(self, task: asyncio.Task[Any] | None) -> None:
+        if self.scope.run.ended:
             raise Invalid(
-                f"run {run.run_id} is over, and its context was used",
+                f"run {self.run_id} is over, and its context was used",
                 code="run_over", hint="do all work before the manager hands its report back",
             )  # fmt: skip
-        task = asyncio.current_task(run.loop)
-        assert task is not None
-        if self._task is task:
-            if task.cancelling() > self._standing:
-                raise asyncio.CancelledError
-        elif self._task is None:
-            self._task = task
-            self._standing = task.cancelling()
-        else:
+        if self._task is not None or task is None:
             raise Invalid(
                 f"the context of {self.scope.path} was used from another task",
                 code="foreign_task",
                 hint="give each parallel branch its own ctx.fork(name) and await them with ctx.gather",
             )  # fmt: skip
+        self._task = task
+        self._standing = task.cancelling()
 
     def number(self, kind: str) -> str:
         """Take the next step id of *kind*, such as `run/turn3`: from structure, never from arrival."""

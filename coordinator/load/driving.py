@@ -8,19 +8,23 @@ from dataclasses import field
 from typing import cast
 
 from coordinator.app import Coordinator, Ports
+from coordinator.domain.ports import Stamp
 from coordinator.domain.result import RunResult, Status
 from coordinator.domain.scope import TenantContext
 from coordinator.domain.value import value
-from coordinator.load.callers import callers, tenant_names
+from coordinator.load.auditing import AuditedLedger
+from coordinator.load.callers import callers
 from coordinator.load.measuring import Measured
 from coordinator.load.plan import LoadPlan
 from coordinator.load.rehearsing import rehearse
 from coordinator.load.sampling import Sampler
 from coordinator.load.workplace import Workplace
 from coordinator.settings import Settings
+from coordinator.simulate.tenants import tenant_names
 from coordinator.simulate.world import Scripts
 from coordinator.simulation.chance import Dice
 from coordinator.simulation.invariants import Invariants, Watched
+from coordinator.stores.memory.ledger import Ledger, LedgerLimits
 
 
 @value
@@ -76,9 +80,9 @@ class Drive:
         self.rehearsal: RunResult | None = None
         self._scripts = Scripts(test.place.stage.script)
         self.coordinator: Coordinator = test.place.coordinator(
-            test.plan, test.ports, self._scripts, self.measured, virtual=test.virtual
+            test.plan, _with_ledger(test.ports, self._audited), self._scripts, self.measured, virtual=test.virtual
         )
-        self.tenants = tenant_names(test.place.stage, test.place.settings, test.plan.tenants)
+        self.tenants = tenant_names(test.place.stage, test.plan.tenants)
         self._invariants = Invariants(cast(Watched, self.coordinator.held))
         self._flying: set[asyncio.Task[None]] = set()
         self._freed: deque[float] = deque()
@@ -116,6 +120,9 @@ class Drive:
                     await self._call_off()
                     self._look(0.0)
                     self._at_end()
+
+    def _audited(self, limits: LedgerLimits, stamp: Stamp) -> AuditedLedger:
+        return AuditedLedger(Ledger(limits, stamp), lambda book: self._invariants.check_account(book))
 
     def breach(self, what: str) -> None:
         """Say that something did not hold."""
@@ -221,6 +228,10 @@ class Drive:
             measured.now, self.test.runs, measured.started, measured.ended, measured.in_flight,
             measured.statuses[Status.REFUSED.value], measured.spent, p50, p99, tuple(measured.down),
         )  # fmt: skip
+
+
+def _with_ledger(ports: Ports, ledger: Callable[[LedgerLimits, Stamp], AuditedLedger]) -> Ports:
+    return Ports(ports.stamp, ports.new_id, ports.chance, ports.offload, ledger)
 
 
 def _longest(settings: Settings) -> float:

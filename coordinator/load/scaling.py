@@ -5,7 +5,7 @@ from typing import Any
 
 from coordinator.settings import Rate, Settings
 
-DAYS = ("user_day_usd", "tenant_day_usd", "global_day_usd")
+DAYS = ("user_day_usd", "tenant_day_usd", "global_usd")
 """Ceilings that many runs share. A session has as many runs in a sample as in the whole."""
 # A gate of a handful of requests would refuse what the whole would let wait: then its window grows instead.
 FEWEST_REQUESTS = 10

@@ -25,6 +25,7 @@ Mishap = Literal[
 
 HUGE = 40_000
 """Bytes of a huge text."""
+BYTES_PER_TOKEN = 4
 _LOOP = "loop-"
 
 
@@ -157,10 +158,9 @@ class SimulatedModel:
         await asyncio.sleep(self._latency.draw(self._chance))
         if mishap in ("server_error", "cut"):
             raise self._failure(mishap, request)
-        reply = await self._words(model, request)
-        if mishap is None and self._quiet:
-            return reply
-        return self._spoiled(mishap, request, reply)
+        if self._quiet:
+            return await self._words(model, request)
+        return _odd(mishap, model, request) or self._spoiled(mishap, request, await self._words(model, request))
 
     def _mishap(self) -> Mishap | None:
         if self._outages:
@@ -185,32 +185,26 @@ class SimulatedModel:
                 )  # fmt: skip
             case _:
                 began = self._chance() < 0.5
-                usage = Usage(request.size // 4, 0) if began else None
+                usage = Usage(request.size // BYTES_PER_TOKEN, 0) if began else None
                 return Fault(
                     "the simulated provider answered 500", reached=Reached.YES, code="server_error",
                     usage=usage, began=began,
                 )  # fmt: skip
 
     def _spoiled(self, mishap: Mishap | None, request: ModelRequest, reply: ModelReply) -> ModelReply:
-        looping = _looping(request)
-        if looping is not None:
-            return _wishing(reply, looping.name, looping.arguments, f"{_LOOP}{len(request.messages)}")
         match mishap:
-            case "unknown_tool" if request.tools:
-                return _wishing(reply, "telepathy", '{"thought":"42"}', f"odd-{len(request.messages)}")
             case "endless_loop" if reply.tool_uses:
                 first = reply.tool_uses[0]
-                return _wishing(reply, first.name, first.arguments, f"{_LOOP}{len(request.messages)}")
-            case "huge_text":
-                text = "and so on " * (HUGE // 10)
-                return _with(reply, text, (), StopReason.END, reply.usage)
+                return _wish(first.name, first.arguments, f"{_LOOP}{len(request.messages)}", reply.model, request)
             case "wrong_usage":
                 usage = self._bill(request, 0.0, 1.0)
             case "overrun":
                 usage = self._bill(request, 1.05, 2.0)
             case _:
                 return reply
-        return _with(reply, reply.text, reply.tool_uses, reply.stop, usage)
+        return ModelReply(
+            reply.text, reply.tool_uses, reply.stop, usage, reply.model, reply.request_id, reply.cost
+        )  # fmt: skip
 
     def _bill(self, request: ModelRequest, least: float, most: float) -> Usage:
         share = least + (most - least) * self._chance()
@@ -229,9 +223,29 @@ def _looping(request: ModelRequest) -> ToolUse | None:
     return None
 
 
-def _wishing(reply: ModelReply, name: str, arguments: str, use: str) -> ModelReply:
-    return _with(reply, "", (ToolUse(use, name, arguments),), StopReason.TOOL_USE, reply.usage)
+def _odd(mishap: Mishap | None, model: str, request: ModelRequest) -> ModelReply | None:
+    """Return what a model says that does not listen to its request; None when it does.
+
+    Nobody is asked for words, because the conversation goes on where no earlier one has been.
+    """
+    looping = _looping(request)
+    if looping is not None:
+        return _wish(looping.name, looping.arguments, f"{_LOOP}{len(request.messages)}", f"simulated:{model}", request)
+    if mishap == "unknown_tool" and request.tools:
+        return _wish(
+            "telepathy", '{"thought":"42"}', f"odd-{len(request.messages)}", f"simulated:{model}", request
+        )  # fmt: skip
+    if mishap == "huge_text":
+        text = "and so on " * (HUGE // 10)
+        return ModelReply(text, (), StopReason.END, _used(request, len(text)), f"simulated:{model}")
+    return None
 
 
-def _with(reply: ModelReply, text: str, uses: tuple[ToolUse, ...], stop: StopReason, usage: Usage) -> ModelReply:
-    return ModelReply(text, uses, stop, usage, reply.model, reply.request_id, reply.cost)
+def _wish(name: str, arguments: str, use: str, model: str, request: ModelRequest) -> ModelReply:
+    usage = _used(request, len(name) + len(arguments))
+    return ModelReply("", (ToolUse(use, name, arguments),), StopReason.TOOL_USE, usage, model)
+
+
+def _used(request: ModelRequest, written: int) -> Usage:
+    """Return what a provider bills for *written* bytes: never more than the bound of the call."""
+    return Usage(request.size // BYTES_PER_TOKEN, min(written // BYTES_PER_TOKEN, request.max_output_tokens))

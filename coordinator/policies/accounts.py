@@ -1,18 +1,33 @@
-"""Which accounts a call touches: its delegations' allowances, its run, session, user, tenant, and everybody's day."""
+"""Which accounts a call touches: its delegations' allowances, its run, session, user, tenant, and everybody's."""
 
+import math
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import lru_cache
 
 from coordinator.domain.ports import Account, Stamp
 from coordinator.domain.scope import RunState, Scope
+from coordinator.domain.surfaces import Period
+from coordinator.domain.value import value
 
+SECONDS_PER_HOUR = 3_600
 SECONDS_PER_DAY = 86_400
 EPOCH_ORDINAL = 719_163
 """`date(1970, 1, 1).toordinal()`."""
 
 
+@value
+class Stretch:
+    """A stretch of time that one account is for: its name, and the UTC stamps of its beginning and its end."""
+
+    name: str
+    begins: float
+    ends: float
+
+
+
 class Accounts:
-    """Names the accounts of a call, from the narrowest to the widest; days are those of UTC, by the injected clock.
+    """Names the accounts of a call, from the narrowest to the widest; days and periods are of UTC, by *stamp*.
 
     Each is part of the next: a session belongs to one user, a user to one tenant. Names of tenants, users and sessions
     are escaped, so that no two accounts can have one name.
@@ -21,22 +36,22 @@ class Accounts:
 
     Args:
         stamp: the injected clock, UTC seconds.
-        global_day: the ceiling of what all runs together may cost in a day, in micro-dollars; None: no such account.
+        everybody: the ceiling of what all runs together may cost in a *period*, in micro-dollars; None: no such account.
+        period: how long everybody's account lasts.
     """
 
-    __slots__ = ("_global_day", "_stamp")
+    __slots__ = ("_everybody", "_period", "_stamp")
 
-    def __init__(self, stamp: Stamp, global_day: int | None = None) -> None:
+    def __init__(self, stamp: Stamp, everybody: int | None = None, period: Period = "day") -> None:
         self._stamp = stamp
-        self._global_day = global_day
+        self._everybody = everybody
+        self._period = PERIODS[period]
 
     def __call__(self, scope: Scope) -> tuple[Account, ...]:
-        day = int(self._stamp() // SECONDS_PER_DAY)
+        now = self._stamp()
         known: _Known = scope.run.own(self, _Known)
-        if known.day != day:
-            known.day, shared = day, self._shared(scope.run, day)
-            known.manager = (_of_run(scope.run, 0), *shared)
-            known.delegates = (_of_run(scope.run, scope.run.limits.finish), *shared)
+        if not known.begins <= now < known.ends:
+            self._renew(known, scope.run, now)
         accounts = known.manager if len(scope.ancestors) <= 1 else known.delegates
         if not scope.allowances:
             return accounts
@@ -48,29 +63,36 @@ class Accounts:
         known: _Known = run.own(self, _Known)
         return [*known.allowances, run_account(run.run_id)]
 
-    def _shared(self, run: RunState, day: int) -> tuple[Account, ...]:
+    def _renew(self, known: "_Known", run: RunState, now: float) -> None:
+        today, period = _day(now), self._period(now)
+        known.begins, known.ends = max(today.begins, period.begins), min(today.ends, period.ends)
+        shared = self._shared(run, today, period)
+        known.manager = (_of_run(run, 0), *shared)
+        known.delegates = (_of_run(run, run.limits.finish), *shared)
+
+    def _shared(self, run: RunState, today: Stretch, period: Stretch) -> tuple[Account, ...]:
         limits, who = run.limits, run.tenant
-        tenant, user, today = _part(who.tenant), _part(who.user or ""), _date(day)
-        tomorrow = (day + 1.0) * SECONDS_PER_DAY
+        tenant, user, tomorrow = _part(who.tenant), _part(who.user or ""), today.ends
         accounts = []
         if limits.session is not None and who.session is not None:
             # It lasts as long as the conversation, and is forgotten after a whole day without it.
             name = f"session/{tenant}/{user}/{_part(who.session)}"
             accounts.append(Account(name, limits.session, 0, tomorrow + SECONDS_PER_DAY))
         if limits.user_day is not None and who.user is not None:
-            accounts.append(Account(f"user-day/{tenant}/{user}/{today}", limits.user_day, 0, tomorrow))
+            accounts.append(Account(f"user-day/{tenant}/{user}/{today.name}", limits.user_day, 0, tomorrow))
         if limits.tenant_day is not None:
-            accounts.append(Account(f"tenant-day/{tenant}/{today}", limits.tenant_day, 0, tomorrow))
-        if self._global_day is not None:
-            accounts.append(Account(f"global/{today}", self._global_day, 0, tomorrow))
+            accounts.append(Account(f"tenant-day/{tenant}/{today.name}", limits.tenant_day, 0, tomorrow))
+        if self._everybody is not None:
+            accounts.append(Account(f"global/{period.name}", self._everybody, 0, period.ends))
         return tuple(accounts)
 
 
 class _Known:
-    __slots__ = ("allowances", "day", "delegates", "manager")
+    __slots__ = ("allowances", "begins", "delegates", "ends", "manager")
 
     def __init__(self) -> None:
-        self.day: int | None = None
+        self.begins = math.inf
+        self.ends = -math.inf
         self.manager: tuple[Account, ...] = ()
         self.delegates: tuple[Account, ...] = ()
         self.allowances: dict[str, None] = {}
@@ -89,6 +111,32 @@ def _part(name: str) -> str:
     return name.replace("%", "%25").replace("/", "%2F")
 
 
+def _hour(now: float) -> Stretch:
+    number = int(now // SECONDS_PER_HOUR)
+    name = f"{_day(now).name}T{number % 24:02}"
+    return Stretch(name, number * SECONDS_PER_HOUR, (number + 1) * SECONDS_PER_HOUR)
+
+
+def _day(now: float) -> Stretch:
+    return _day_of(int(now // SECONDS_PER_DAY))
+
+
 @lru_cache(maxsize=2)
-def _date(day: int) -> str:
-    return date.fromordinal(EPOCH_ORDINAL + day).isoformat()
+def _day_of(number: int) -> Stretch:
+    name = date.fromordinal(EPOCH_ORDINAL + number).isoformat()
+    return Stretch(name, number * SECONDS_PER_DAY, (number + 1) * SECONDS_PER_DAY)
+
+
+def _month(now: float) -> Stretch:
+    first = date.fromordinal(EPOCH_ORDINAL + int(now // SECONDS_PER_DAY)).replace(day=1)
+    following = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    begins, ends = ((day.toordinal() - EPOCH_ORDINAL) * SECONDS_PER_DAY for day in (first, following))
+    return Stretch(f"{first:%Y-%m}", begins, ends)
+
+
+def _total(_now: float) -> Stretch:
+    return Stretch("total", -math.inf, math.inf)
+
+
+PERIODS: Mapping[Period, Callable[[float], Stretch]] = {"hour": _hour, "day": _day, "month": _month, "total": _total}
+"""The stretch of each kind in which a UTC stamp lies."""

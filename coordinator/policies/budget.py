@@ -80,16 +80,19 @@ class ModelPrices:
 
     def bound(self, call: ModelCall) -> int:
         """Price the most input tokens that the request may have, and its limit as output tokens."""
-        return self._price(call).bound(self._input(call), call.request.max_output_tokens)
+        price = self._price(call)
+        return price.bound(self._input(call, price), call.request.max_output_tokens)
 
     def least(self, call: ModelCall) -> int:
         """Price the same with the shortest reply that is of use."""
         shortest = min(self._min_output_tokens, call.request.max_output_tokens)
-        return self._price(call).bound(self._input(call), shortest)
+        price = self._price(call)
+        return price.bound(self._input(call, price), shortest)
 
     def within(self, call: ModelCall, amount: int) -> ModelCall:
         """Return the call with the longest reply that *amount* pays for."""
-        affordable = self._price(call).output_within(self._input(call), amount)
+        price = self._price(call)
+        affordable = price.output_within(self._input(call, price), amount)
         return call if affordable >= call.request.max_output_tokens else call.clamped(affordable)
 
     def reported(self, call: ModelCall, usage: Usage) -> int:
@@ -106,12 +109,15 @@ class ModelPrices:
             reply.quota,
         )  # fmt: skip
 
-    def _input(self, call: ModelCall) -> int:
-        size = call.request.size
+    def _input(self, call: ModelCall, price: Price) -> int:
+        request = call.request
+        most = size = request.size
+        if price.tool_tokens and (request.tools or request.output):
+            most += price.tool_tokens
         if size < WORTHWHILE_BYTES:
-            return size
+            return most
         talk = call.scope.run.own(self, _Talks).get(call.scope.path)
-        return size if talk is None or talk.dependency != call.dependency else talk.bound(call.request)
+        return most if talk is None or talk.dependency != call.dependency else talk.bound(request, most)
 
     def _price(self, call: ModelCall) -> Price:
         price = self._prices.get(call.dependency)
@@ -133,8 +139,8 @@ class _Talk:
         self.request = request
         self.input_tokens = input_tokens
 
-    def bound(self, request: ModelRequest) -> int:
-        """Return the most input tokens that *request* may have, which need not go on from here."""
+    def bound(self, request: ModelRequest, most: int) -> int:
+        """Return the most input tokens that *request* may have; *most* by its bytes, as it need not go on from here."""
         before, now = self.request.messages, request.messages
         goes_on = (
             len(now) >= len(before)
@@ -143,12 +149,12 @@ class _Talk:
             and all(map(is_, before, now))
         )
         if not goes_on:
-            return request.size
+            return most
         new = now[len(before) :]
         tokens = self.input_tokens + TOKENS_PER_MESSAGE * len(new)
         for message in new:
             tokens += message.size
-        return min(tokens, request.size)
+        return min(tokens, most)
 
 
 class _Talks(dict[str, _Talk]):

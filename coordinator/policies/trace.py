@@ -14,7 +14,7 @@ from coordinator.domain.calls import (
     ToolCall,
     ToolReply,
 )
-from coordinator.domain.errors import CoordinatorError, UnknownOutcome
+from coordinator.domain.errors import CoordinatorError, Refused, UnknownOutcome
 from coordinator.domain.events import Kind
 from coordinator.domain.layer import Handler
 from coordinator.domain.model import ModelReply
@@ -72,7 +72,7 @@ class Trace(Generic[C, R]):
             reply = await then(call)
         except BaseException as error:
             code = error.code if isinstance(error, CoordinatorError) else _foreign(error)
-            facts = {**teller.failing(call, error), "code": code, "duration_s": loop.time() - began}
+            facts = {**teller.failing(call, error), "code": code, **_why(error), "duration_s": loop.time() - began}
             run.emit(teller.ended, scope.agent, step, facts)
             raise
         closing = teller.closing(call, reply)
@@ -141,7 +141,8 @@ class OfModels:
     def opening(self, call: ModelCall) -> Facts:
         """Name the model class and the size of the request."""
         request = call.request
-        return {"class": request.model, "messages": len(request.messages), "tools": len(request.tools)}
+        messages, tools = len(request.messages), len(request.tools)
+        return {"class": request.model, "messages": messages, "tools": tools, "size": request.size}
 
     def closing(self, call: ModelCall, reply: ModelReply) -> dict[str, Any]:
         """Tell what the reply used, and remember who wrote it."""
@@ -169,13 +170,13 @@ class OfTools:
 
     def opening(self, call: ToolCall) -> Facts:
         """Name the tool and its effect."""
-        return {"tool": call.name, "effect": call.effect.value}
+        return {"tool": call.name, "effect": call.effect.value, "size": len(call.raw)}
 
     def closing(self, call: ToolCall, reply: ToolReply) -> dict[str, Any]:
         """Tell how it went."""
         return {
             "tool": call.name, "code": "degraded" if reply.degraded else "ok", "cost": reply.cost,
-            "passages": len(reply.passages), "outcome": "done",
+            "passages": len(reply.passages), "size": len(reply.text), "outcome": "done",
         }  # fmt: skip
 
     def failing(self, call: ToolCall, error: BaseException) -> dict[str, Any]:
@@ -200,6 +201,13 @@ def _outcome(call: ToolCall, error: BaseException) -> str:
     if call.step in call.scope.run.late:
         return "late"
     return "cancelled" if isinstance(error, asyncio.CancelledError) else "failed"
+
+
+def _why(error: BaseException) -> dict[str, str]:
+    """Say what kind of error it was; the words of a refusal are our own, those of the outside may be content."""
+    if isinstance(error, Refused):
+        return {"error": "refused", "message": error.message}
+    return {"error": type(error).__name__.lower()} if isinstance(error, CoordinatorError) else {}
 
 
 def _foreign(error: BaseException) -> str:

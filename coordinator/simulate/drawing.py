@@ -8,6 +8,7 @@ from coordinator.domain.value import value
 from coordinator.models.simulated import BAD_DAY, CALM, MishapLaw, Outage
 from coordinator.settings import Rate, Settings
 from coordinator.simulate.stage import Stage
+from coordinator.simulate.tenants import tenant_names
 from coordinator.simulation.chance import Dice, pick
 from coordinator.simulation.faults import FaultRule, draw_faults
 
@@ -77,11 +78,6 @@ def draw(seed: int, stage: Stage, terms: Terms, measure: Measure) -> Plan:
     return Plan(seed, start, tenants, visits, (*stage.faults, *drawn), mishaps, settings, outages)
 
 
-def tenant_names(stage: Stage, count: int) -> list[str]:
-    """Return *count* tenants, the stage's own first."""
-    return [stage.tenant, *(f"{stage.tenant}-{number}" for number in range(2, count + 1))]
-
-
 def _visits(stage: Stage, runs: int, tenants: Sequence[str], dice: Dice, *, disturbed: bool) -> tuple[Visit, ...]:
     chance, leaving = dice.stream("visits"), dice.stream("leaving")
     window = pick((0.0, 10.0, 30.0), chance) * max(1.0, runs / 500)
@@ -131,7 +127,7 @@ def _squeezed(stage: Stage, terms: Terms, measure: Measure, chance: Chance) -> S
         share = all_usd / terms.tenants
         changed["tenant_day_usd"] = _least(settings.tenant_day_usd, share * _between(0.5, 2.0, chance))
     if chance() < 0.25:
-        changed["global_day_usd"] = _least(settings.global_day_usd, all_usd * _between(0.5, 2.0, chance))
+        changed["global_usd"] = _least(settings.global_usd, all_usd * _between(0.5, 2.0, chance))
     if chance() < 0.25:
         changed["run_usd"] = _least(settings.run_usd, measure.cost_usd * _between(1.0, 6.0, chance))
     if chance() < 0.4:

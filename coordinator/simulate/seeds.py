@@ -12,6 +12,7 @@ from coordinator.scenario import Scenario, open_scenario
 from coordinator.simulate.drawing import Measure, Plan, Terms, Visit, draw
 from coordinator.simulate.report import SimulationReport
 from coordinator.simulate.stage import Stage
+from coordinator.simulate.tenants import tenant_names
 from coordinator.simulate.workers import spread
 from coordinator.simulate.world import Supplies, WorldReport, live
 from coordinator.simulation.faults import FaultRule
@@ -49,12 +50,15 @@ def simulate(
         told: hears of every world when it has ended.
 
     Raises:
-        Invalid: the scenario is wrong; `usage` for numbers below 1; `wrong_loop` inside a running event loop.
+        Invalid: the scenario is wrong; `usage` for numbers below 1; `unknown_tenant`, when its settings turn unknown
+            tenants away and name too few; `wrong_loop` inside a running event loop.
     """
     _check(seeds=seeds, runs=runs, tenants=tenants, workers=workers)
     terms = Terms(runs, tenants, faults, squeeze)
+    stage = _stage(scenario)
+    tenant_names(stage, tenants)  # who is unknown is told before anything runs
     worlds = []
-    for world in _worlds(_stage(scenario), terms, range(seed, seed + seeds), workers):
+    for world in _worlds(stage, terms, range(seed, seed + seeds), workers):
         worlds.append(world)
         if told is not None:
             told(world)

@@ -1,30 +1,37 @@
-"""Faults on demand: the innermost layer of the tool pipeline when a scenario names some."""
+"""Faults on demand: the innermost layer of the tool and model pipelines when a scenario names some."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from coordinator.domain.calls import ToolCall, ToolReply
+from coordinator.domain.calls import ModelCall, ToolCall
 from coordinator.domain.effects import Effect
 from coordinator.domain.errors import CoordinatorError, Fault, Reached, Throttle, UnknownOutcome
 from coordinator.domain.layer import Handler
 from coordinator.domain.ports import Chance
 
+A = TypeVar("A", ToolCall, ModelCall)
+R = TypeVar("R")
+
 Failure = Literal["timeout", "error", "unreached", "throttled", "denied", "crash", "slow", "lost"]
 
 
 class FaultRule(BaseModel):
-    """One entry of `faults:` in a scenario: which tool fails, how, and how often."""
+    """One entry of `faults:` in a scenario: which tool or model fails, how, and how often."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    tool: str = Field(description="The name of the tool that fails.", min_length=1)
-    tier: int = Field(default=0, ge=0, description="Which of its implementations fails, counted from 0.")
+    tool: str | None = Field(default=None, description="The name of the tool that fails.", min_length=1)
+    tier: int = Field(default=0, ge=0, description="Which of the tool's implementations fails, counted from 0.")
+    model: str | None = Field(
+        default=None, min_length=1,
+        description="The model that fails, in place of a tool: offline, provider:model, or provider:* for all of one.",
+    )  # fmt: skip
     fail: Failure = Field(
         description="timeout: its reply is lost. error: it answers with an error. unreached: it cannot be connected. "
-        "throttled: it asks to be called later. denied: it refuses access. crash: its code raises. "
+        "throttled: it asks to be called later. denied: it refuses access. crash: the code of a tool raises. "
         "slow: it answers after `delay_s` seconds. lost: it does its work, and then its reply is lost."
     )
     times: int | None = Field(default=None, ge=1, description="How many attempts fail; all, when left out.")
@@ -38,8 +45,30 @@ class FaultRule(BaseModel):
         default=None, ge=0, description="Seconds after which `throttled` asks to be called again."
     )
 
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if (self.tool is None) is (self.model is None):
+            raise ValueError("should name either a tool or a model")
+        if self.model is not None and (self.tier or self.fail == "crash"):
+            raise ValueError(f"should be about a tool, because a model has no {'tiers' if self.tier else 'code'}")
+        return self
 
-class Faults:
+    def hits(self, call: ToolCall | ModelCall) -> bool:
+        """Say whether *call* is of what the rule names."""
+        if isinstance(call, ToolCall):
+            return self.tool == call.name and self.tier == call.tier
+        return self.model is not None and named(self.model, call.dependency)
+
+
+def named(model: str, dependency: str) -> bool:
+    """Say whether *model*, as people write it (`offline`, `openai:*`), names *dependency* (`provider:model`)."""
+    provider, colon, which = model.partition(":")
+    return f"{provider}:{which if colon else provider}" == dependency or (
+        which == "*" and dependency.startswith(f"{provider}:")
+    )
+
+
+class Faults(Generic[A, R]):
     """Lets attempts fail as the rules say; each instance counts for itself.
 
     Args:
@@ -47,14 +76,14 @@ class Faults:
         chance: the injected randomness, for rules that fail a share of the attempts.
 
     Raises:
-        Fault, UnknownOutcome: what the matching rule names, at once and before the tool is called; `lost` after it.
+        Fault, UnknownOutcome: what the matching rule names, at once and before anything is called; `lost` after it.
     """
 
     def __init__(self, rules: Sequence[FaultRule], chance: Chance = lambda: 0.0) -> None:
         self._rules = [(rule, _Count()) for rule in rules]
         self._chance = chance
 
-    async def __call__(self, call: ToolCall, then: Handler[ToolCall, ToolReply]) -> ToolReply:
+    async def __call__(self, call: A, then: Handler[A, R]) -> R:
         rule = self._due(call)
         if rule is None:
             return await then(call)
@@ -65,9 +94,9 @@ class Faults:
             await then(call)
         raise _failure(rule, call)
 
-    def _due(self, call: ToolCall) -> FaultRule | None:
+    def _due(self, call: ToolCall | ModelCall) -> FaultRule | None:
         for rule, count in self._rules:
-            if rule.tool != call.name or rule.tier != call.tier:
+            if not rule.hits(call):
                 continue
             count.seen += 1
             if count.seen <= rule.after or (rule.times is not None and count.failed >= rule.times):
@@ -121,8 +150,8 @@ def _draw(tool: str, tier: int, chance: Chance) -> FaultRule:
     )
 
 
-def _failure(rule: FaultRule, call: ToolCall) -> CoordinatorError:
-    name = call.dependency or call.name
+def _failure(rule: FaultRule, call: ToolCall | ModelCall) -> CoordinatorError:
+    name = call.dependency or rule.tool
     match rule.fail:
         case "timeout" | "lost" if call.effect is not Effect.READ and not call.keyed:
             return UnknownOutcome(f"{name} gave no answer (simulated)", hint="a person must look before it is repeated")
@@ -143,4 +172,5 @@ def _failure(rule: FaultRule, call: ToolCall) -> CoordinatorError:
         case "crash":
             return Fault(f"{name} crashed (simulated)", reached=Reached.YES, transient=False, code="tool_crashed")
         case _:
-            return Fault(f"{name} answered with an error (simulated)", reached=Reached.YES, code="tool_error")
+            code = "tool_error" if rule.tool else "server_error"
+            return Fault(f"{name} answered with an error (simulated)", reached=Reached.YES, code=code)

@@ -127,7 +127,7 @@ async def test_a_delegation_spends_no_more_than_its_allowance():
 
 
 async def test_each_process_has_its_share_of_the_ceilings_that_runs_share():
-    async with opened(run_usd=1, tenant_day_usd=4, global_day_usd=40, share=0.25) as coordinator:
+    async with opened(run_usd=1, tenant_day_usd=4, global_usd=40, share=0.25) as coordinator:
         await coordinator.run("ask 1")
         ceilings = {account.name.split("/")[0]: account.ceiling for account in coordinator.held.ledger.snapshot()}
     assert ceilings == {"tenant-day": 1_000_000, "global": 10_000_000}
@@ -137,7 +137,10 @@ async def test_each_process_has_its_share_of_the_ceilings_that_runs_share():
     ("wrong", "place", "message"),
     [
         ({"run_usd": 1, "tenant_day_usd": 0.5}, "tenant_day_usd", "at least run_usd"),
-        ({"user_day_usd": 3, "global_day_usd": 2}, "global_day_usd", "at least user_day_usd"),
+        ({"user_day_usd": 3, "global_usd": 2}, "global_usd", "at least user_day_usd"),
+        ({"run_usd": 3, "global_usd": 2, "global_period": "hour"}, "global_usd", "at least run_usd"),
+        ({"global_period": "week"}, "global_period", "'hour', 'day', 'month' or 'total'"),
+        ({"share": "3/2"}, "share", "less than or equal to 1"),
         ({"soft_deadline_s": 61, "deadline_s": 60}, "soft_deadline_s", "at most deadline_s"),
         ({"surfaces": {"s": {"run_usd": 2, "session_usd": 1}}}, "surfaces.s.session_usd", "at least run_usd"),
         ({"run_usd": 2, "surfaces": {"s": {"session_usd": 1}}}, "surfaces.s.session_usd", "at least run_usd"),
@@ -155,6 +158,10 @@ def test_limits_that_contradict_one_another_or_make_no_sense_are_named(wrong, pl
     first = error.value.errors()[0]
     assert ".".join(map(str, first["loc"])) == place
     assert message in first["msg"]
+
+
+def test_a_day_may_cost_more_than_one_of_its_hours():
+    assert Settings(tenant_day_usd=20, global_usd=2, global_period="hour").global_usd == 2
 
 
 def test_a_default_gives_way_to_what_somebody_wrote():

@@ -10,8 +10,8 @@ from rich.console import Console
 from coordinator.cli.display import LiveTree, PlainLines
 from coordinator.cli.drawing import draw
 from coordinator.cli.figures import duration, model_name, money, printable
-from coordinator.cli.tree import RunTree
 from coordinator.domain.events import Event, Kind
+from coordinator.telemetry.tree import RunTree
 
 
 class Story:

@@ -14,7 +14,7 @@ from coordinator.domain.model import ModelRequest, OutputSpec, ToolSpec
 from coordinator.domain.money import Price, Usage, micros
 
 
-def test_values_are_frozen_while_tests_run() -> None:
+def test_values_are_frozen() -> None:
     with pytest.raises(AttributeError):
         Usage(1, 2).input_tokens = 3  # type: ignore[misc]  # the law under test
 

@@ -330,7 +330,7 @@ async def test_an_adapter_that_answers_nonsense_fails_the_call_and_holds_no_mone
         return ModelReply("x", (), StopReason.END, answer, "odd:odd") if isinstance(answer, Usage) else answer
 
     prices = {"odd:*": {"input": 1, "output": 1}}
-    settings = Settings(world={}, models={"small": "odd"}, prices=prices, global_day_usd=1)
+    settings = Settings(world={}, models={"small": "odd"}, prices=prices, global_usd=1)
     async with Coordinator(Team(manager), settings, models={"odd": odd}) as coordinator:
         result = await coordinator.run("hi")
         assert (result.status, result.code) == (Status.FAILED, "bad_reply")

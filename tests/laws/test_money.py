@@ -337,7 +337,7 @@ async def read(runs: int, ceiling: float) -> tuple[int, float, int]:
     """Return how many of *runs* at once finish under *ceiling* dollars, what they cost, and the peak of the ceiling."""
     model = Reader()
     settings = Settings(
-        models={"small": "m"}, prices={"m:*": {"input": 3, "output": 15}}, world={}, run_usd=1, global_day_usd=ceiling,
+        models={"small": "m"}, prices={"m:*": {"input": 3, "output": 15}}, world={}, run_usd=1, global_usd=ceiling,
         deadline_s=3600, admission={"runs": runs},
     )  # fmt: skip
     async with Coordinator(Team(reader), settings, models={"m": model}) as coordinator:

@@ -66,7 +66,7 @@ class Model:
 def fresh() -> Coordinator:
     settings = Settings(
         models={"small": "m"}, prices={"m:*": {"input": 0.1, "output": 0.1}}, world={}, tenant_day_usd=10,
-        global_day_usd=10, rates={"m:m": {"requests": 8, "per_s": 4}, "look": {"requests": 4, "per_s": 2}},
+        global_usd=10, rates={"m:m": {"requests": 8, "per_s": 4}, "look": {"requests": 4, "per_s": 2}},
         admission={"runs": 2, "waiting": 2},
     )  # fmt: skip
     return Coordinator(Team(manager), settings, models={"m": Model()})

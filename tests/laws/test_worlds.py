@@ -129,7 +129,7 @@ def test_every_law_holds_in_thousands_of_worlds():
 
 @pytest.mark.slow
 def test_every_law_holds_in_one_world_of_ten_thousand_runs():
-    crowded = stage(admission={"runs": 3_000, "waiting": 7_000}, tenant_day_usd=0.1, global_day_usd=4)
+    crowded = stage(admission={"runs": 3_000, "waiting": 7_000}, tenant_day_usd=0.1, global_usd=4)
     report = simulate(crowded, seeds=1, runs=10_000, tenants=50, squeeze=False)
     assert report.ok, str(report)
     world = report.worlds[0]

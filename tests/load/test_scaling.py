@@ -6,7 +6,7 @@ from coordinator import Settings
 from coordinator.load.scaling import scaled
 
 WHOLE = Settings(
-    run_usd=0.2, session_usd=0.5, user_day_usd=1, tenant_day_usd=10, global_day_usd=100,
+    run_usd=0.2, session_usd=0.5, user_day_usd=1, tenant_day_usd=10, global_usd=100,
     rates={"offline:*": {"requests": 6000, "tokens": 10_000_000, "per_s": 60, "queue": 500}, "crm": {"requests": 50}},
     tenants={"acme": {"tenant_day_usd": 20}},
     surfaces={"paid": {"user_day_usd": 2}},
@@ -18,7 +18,7 @@ def test_ceilings_of_days_shrink_and_those_of_runs_and_sessions_do_not():
     part = scaled(WHOLE, 0.02)
     assert part.user_day_usd == pytest.approx(0.02)
     assert part.tenant_day_usd == pytest.approx(0.2)
-    assert part.global_day_usd == pytest.approx(2)
+    assert part.global_usd == pytest.approx(2)
     assert part.tenants["acme"].tenant_day_usd == pytest.approx(0.4)
     assert part.surfaces["paid"].user_day_usd == pytest.approx(0.04)
     assert (part.run_usd, part.session_usd) == (0.2, 0.5)

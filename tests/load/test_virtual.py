@@ -55,7 +55,7 @@ def test_a_slow_gate_is_named(staged):
 
 
 def test_an_exhausted_day_is_named_and_shown_against_its_ceiling(staged):
-    found = load_virtual(staged(global_day_usd=0.002, run_usd=0.001), LoadPlan(300, rate=10))
+    found = load_virtual(staged(global_usd=0.002, run_usd=0.001), LoadPlan(300, rate=10))
     assert found.refusals["budget_exhausted"] > 100
     assert found.bottleneck.cause == "money"
     account = found.money.accounts[0]
@@ -65,7 +65,7 @@ def test_an_exhausted_day_is_named_and_shown_against_its_ceiling(staged):
 
 
 def test_a_sample_finds_the_bottleneck_of_the_whole_and_says_that_it_is_one(staged):
-    stage = staged(global_day_usd=1.0)
+    stage = staged(global_usd=1.0)
     whole = load_virtual(stage, LoadPlan(20_000, rate=100, sample=1000))
     assert (whole.planned, whole.runs, whole.sample_share) == (20_000, 1000, 0.05)
     assert whole.seconds > 199
@@ -96,7 +96,7 @@ def test_a_ledger_that_loses_count_is_a_breach(staged):
         for book in test._drive.coordinator.held.ledger.books():
             book.settled += book.ceiling
 
-    test = LoadTest(staged(global_day_usd=1000.0), LoadPlan(10, rate=1), virtual=True, told=loses_count)
+    test = LoadTest(staged(global_usd=1000.0), LoadPlan(10, rate=1), virtual=True, told=loses_count)
     found = test.run_virtual()
     assert not found.ok
     assert any(breach.startswith("money:") for breach in found.breaches)

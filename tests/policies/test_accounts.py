@@ -1,3 +1,8 @@
+import math
+from datetime import UTC, datetime
+
+import pytest
+
 from coordinator.domain.ports import Account
 from coordinator.domain.scope import RunLimits, RunState, Scope, TenantContext
 from coordinator.policies.accounts import SECONDS_PER_DAY, Accounts
@@ -53,6 +58,50 @@ def test_the_day_rolls_at_midnight_utc_by_the_injected_clock():
     now = float(SECONDS_PER_DAY)
     assert names(accounts(here))[-1] == "global/1970-01-02"
     assert names(accounts(here))[:2] == names(before)[:2]
+
+
+def at(*moment: int) -> float:
+    return datetime(*moment, tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("period", "moment", "name", "ends"),
+    [
+        ("hour", at(2026, 11, 20, 23, 59, 59), "global/2026-11-20T23", at(2026, 11, 21)),
+        ("hour", at(2026, 11, 21), "global/2026-11-21T00", at(2026, 11, 21, 1)),
+        ("day", at(2026, 11, 20, 23, 59, 59), "global/2026-11-20", at(2026, 11, 21)),
+        ("day", at(2026, 11, 21), "global/2026-11-21", at(2026, 11, 22)),
+        ("month", at(2026, 11, 30, 23, 59, 59), "global/2026-11", at(2026, 12, 1)),
+        ("month", at(2026, 12, 31, 23, 59, 59), "global/2026-12", at(2027, 1, 1)),
+        ("month", at(2028, 2, 29), "global/2028-02", at(2028, 3, 1)),
+        ("month", at(1969, 12, 31), "global/1969-12", at(1970, 1, 1)),
+        ("total", at(2026, 11, 20), "global/total", math.inf),
+    ],
+)
+def test_everybodys_account_lasts_for_its_period_of_utc(period, moment, name, ends):
+    found = Accounts(lambda: moment, 500, period)(scope(TenantContext("acme"), "manager"))[-1]
+    assert (found.name, found.expires) == (name, ends)
+
+
+@pytest.mark.parametrize(
+    ("period", "before", "after", "rolled"),
+    [
+        ("hour", at(2026, 11, 20, 12, 59), at(2026, 11, 20, 13), ["global/2026-11-20T13"]),
+        ("day", at(2026, 11, 20, 23, 59), at(2026, 11, 21), ["tenant-day/acme/2026-11-21", "global/2026-11-21"]),
+        ("month", at(2026, 11, 29, 23), at(2026, 11, 30), ["tenant-day/acme/2026-11-30"]),
+        ("month", at(2026, 11, 30, 23), at(2026, 12, 1), ["tenant-day/acme/2026-12-01", "global/2026-12"]),
+        ("total", at(2026, 12, 31, 23), at(2027, 1, 1), ["tenant-day/acme/2027-01-01"]),
+    ],
+)
+def test_a_run_that_goes_on_pays_from_the_accounts_of_the_new_hour_day_or_month(period, before, after, rolled):
+    now = before
+    accounts = Accounts(lambda: now, 500, period)
+    here = scope(TenantContext("acme"), "manager")
+    old = names(accounts(here))
+    now = after
+    assert [name for name in names(accounts(here)) if name not in old] == rolled
+    now = before
+    assert names(accounts(here)) == old, "a clock that was set back is believed, too"
 
 
 def test_an_allowance_comes_first_and_ends_with_the_run():

@@ -6,7 +6,7 @@ import pytest
 from coordinator.domain.calls import ModelCall
 from coordinator.domain.content import Message, StopReason, Text
 from coordinator.domain.errors import Invalid, Refused
-from coordinator.domain.model import ModelReply, ModelRequest, ToolSpec
+from coordinator.domain.model import ModelReply, ModelRequest, OutputSpec, ToolSpec
 from coordinator.domain.money import Price, Usage
 from coordinator.domain.ports import Account
 from coordinator.policies.budget import Budget, ModelPrices, ToolPrices
@@ -220,3 +220,15 @@ async def test_thresholds_and_overruns_are_events(calls):
     ]  # fmt: skip
     assert [issue.code for issue in calls.run.issues] == ["budget_overrun"] * 2
     assert told[1].data == {"account": "global", "settled": 900, "ceiling": 1000, "overrun": 900 - BOUND}
+
+
+@pytest.mark.parametrize(
+    "more", [{"tools": (ToolSpec.of("look", "Looks.", {}),)}, {"output": OutputSpec.of("Answer", {"type": "object"})}]
+)
+def test_what_the_provider_adds_for_tools_and_typed_output_is_part_of_the_bound(calls, more):
+    prices = ModelPrices({"fake:m": Price(1_000_000, 0, tool_tokens=530)})
+    plain = ModelRequest((Message("user", (Text("x"),)),), max_output_tokens=1)
+    adorned = ModelRequest(plain.messages, max_output_tokens=1, **more)
+    assert prices.bound(ModelCall(calls.scope, "run/turn", plain, dependency="fake:m")) == plain.size
+    assert prices.bound(ModelCall(calls.scope, "run/turn", adorned, dependency="fake:m")) == adorned.size + 530
+    assert prices.least(ModelCall(calls.scope, "run/turn", adorned, dependency="fake:m")) == adorned.size + 530

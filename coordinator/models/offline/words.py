@@ -45,6 +45,7 @@ def raw_stems(text: str) -> list[str]:
     return [stem(piece) for word in _WORD.findall(text) for piece in _HUMPS.findall(word) or [word]]
 
 
+@lru_cache(maxsize=1 << 12)
 def stem_set(text: str) -> frozenset[str]:
     """Return the content stems of *text*: words, parts of identifiers, whole identifiers and decimal numbers."""
     found = {part for token in _WORD.findall(text) for part in _parts(token)}

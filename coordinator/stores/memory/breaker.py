@@ -16,6 +16,9 @@ from coordinator.domain.limits import BreakerLimits
 from coordinator.domain.value import value
 from coordinator.stores.memory.window import Window
 
+# Agents are told this. Few different numbers keep few different requests, which a cache can answer.
+STEP_S = 5
+
 OnTransition = Callable[[str, str, str], None]
 """Is told dependency, old state and new state, at once and synchronously."""
 
@@ -177,7 +180,8 @@ class Breaker(pybreaker.CircuitBreakerListener):
         self._failures += 1
         window, limits = self._window, self._limits
         window.count(self._now(), failed=True)
-        self._reason = f"it failed {self._failures} times in a row"
+        more = "more than " if self._failures > limits.failures else ""
+        self._reason = f"it failed {more}{min(self._failures, limits.failures)} times in a row"
         if (
             self.state == pybreaker.STATE_CLOSED
             and self._failures < limits.failures
@@ -202,7 +206,7 @@ class Breaker(pybreaker.CircuitBreakerListener):
     def _refusal(self, retry_after: float) -> Refused:
         return Refused(
             f"{self._dependency} is not called: {self._reason}",
-            code="breaker_open", hint=f"it is tried again in {math.ceil(retry_after)} s",
+            code="breaker_open", hint=f"it is tried again within {STEP_S * math.ceil(retry_after / STEP_S)} s",
             retry_after=retry_after, passing=True,
         )  # fmt: skip
 

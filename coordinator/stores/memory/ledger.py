@@ -41,7 +41,7 @@ class Ledger:
         self._books: dict[str, Book] = {}
         self._limits = limits or LedgerLimits()
         self._stamp = stamp
-        self._room = WaitingRoom(self._hold, self._limits.waiting, stamp)
+        self._room = WaitingRoom(Reservation, self._limits.waiting, stamp)
         self._sweep_at = math.inf
 
     def try_reserve(self, accounts: Sequence[Account], amount: int) -> "Reservation | None":
@@ -65,7 +65,7 @@ class Ledger:
             ):
                 return None
             books.append(book)
-        return self._hold(books, amount)
+        return Reservation(self._room, books, amount)
 
     def reserve(self, accounts: Sequence[Account], amount: int, minimum: int | None = None) -> "Reservation":
         """Hold *amount* micro-dollars on every one of *accounts*, or what is unspent of them, or nothing.
@@ -89,7 +89,7 @@ class Ledger:
             raise held(found, ask)
         if isinstance(found, Refused):
             raise found
-        return self._hold(ask.books, found)
+        return Reservation(self._room, ask.books, found)
 
     async def hold(self, claim: Claim, deadline: float) -> "Reservation | None":
         """Wait until what is claimed can be held; None when a day of its accounts has ended meanwhile.
@@ -111,7 +111,7 @@ class Ledger:
             return await self._room.wait(ask, found, deadline)
         if isinstance(found, Refused):
             raise found
-        return self._hold(ask.books, found)
+        return Reservation(self._room, ask.books, found)
 
     def close(self, account: str) -> None:
         """Forget *account*, which nothing will touch again.
@@ -131,6 +131,10 @@ class Ledger:
         """How many calls wait until others settle."""
         return self._room.size
 
+    def book(self, name: str) -> Book | None:
+        """Return one account itself, for who looks at it and changes nothing."""
+        return self._books.get(name)
+
     def books(self) -> Iterable[Book]:
         """Return every account itself, for who looks at all of them often and changes none."""
         return self._books.values()
@@ -142,12 +146,6 @@ class Ledger:
     def _ask(self, claim: Claim) -> Ask:
         parts = [(self._book(account), account.kept) for account in claim.accounts]
         return Ask(parts, claim.amount, claim.minimum, claim.standing)
-
-    def _hold(self, books: list[Book], amount: int) -> "Reservation":
-        for book in books:
-            book.reserved += amount
-            book.reservations += 1
-        return Reservation(self._room, books, amount)
 
     def _book(self, account: Account) -> Book:
         book = self._books.get(account.name)
@@ -199,6 +197,9 @@ class Reservation:
         self._room = room
         self._books: list[Book] | None = books
         self.amount = amount
+        for book in books:
+            book.reserved += amount
+            book.reservations += 1
 
     def settle(self, actual: int, *, uncertain: bool = False) -> Sequence[Notice]:
         """Book *actual* micro-dollars in place of the amount held, and tell what somebody should know of.
@@ -213,14 +214,17 @@ class Reservation:
         """
         if actual < 0:
             raise ValueError(f"{actual} micro-dollars cannot be booked: the amount is negative")
-        books = self._end()
+        books, amount = self._end(), self.amount
         notices: Sequence[Notice] = ()
-        odd = uncertain or actual > self.amount
+        odd = uncertain or actual > amount
         for book in books:
+            book.reserved -= amount
+            book.reservations -= 1
             book.settled += actual
             if odd or book.settled >= book.alert_at:
-                notices = (*notices, *book.remark(actual, self.amount, uncertain=uncertain))
-        self._wake(books)
+                notices = (*notices, *book.remark(actual, amount, uncertain=uncertain))
+        if self._room.asks:
+            self._wake(books)
         return notices
 
     def release(self) -> None:
@@ -229,15 +233,17 @@ class Reservation:
         Raises:
             RuntimeError: the reservation has ended before.
         """
-        self._wake(self._end())
+        books = self._end()
+        for book in books:
+            book.reserved -= self.amount
+            book.reservations -= 1
+        if self._room.asks:
+            self._wake(books)
 
     def _end(self) -> list[Book]:
         books, self._books = self._books, None
         if books is None:
             raise RuntimeError("a reservation ends exactly once, and this one has ended")
-        for book in books:
-            book.reserved -= self.amount
-            book.reservations -= 1
         return books
 
     def _wake(self, books: list[Book]) -> None:

@@ -29,25 +29,28 @@ class WaitingRoom:
     holds money on it and will settle. So nobody waits for ever.
 
     Args:
-        take: holds an amount on accounts, once it fits.
+        take: holds an amount on accounts of this room, once it fits.
         most: how many may wait; beyond it the tenant with the most gives way.
         stamp: the injected clock, by which days end.
     """
 
-    __slots__ = ("_all", "_most", "_roll", "_roll_at", "_stamp", "_take")
+    __slots__ = ("_most", "_roll", "_roll_at", "_stamp", "_take", "asks")
 
-    def __init__(self, take: "Callable[[list[Book], int], Reservation]", most: int, stamp: Stamp | None = None) -> None:
+    def __init__(
+        self, take: "Callable[[WaitingRoom, list[Book], int], Reservation]", most: int, stamp: Stamp | None = None
+    ) -> None:
         self._take = take
         self._most = most
         self._stamp = stamp
-        self._all: dict[Ask, None] = {}
+        self.asks: dict[Ask, None] = {}
+        """Everybody who waits."""
         self._roll: asyncio.TimerHandle | None = None
         self._roll_at = math.inf
 
     @property
     def size(self) -> int:
         """How many wait."""
-        return len(self._all)
+        return len(self.asks)
 
     async def wait(self, ask: Ask, at: Book, deadline: float) -> "Reservation | None":
         """Wait in the queue of *at* until *ask* is granted; None when a day of its accounts has ended.
@@ -58,11 +61,11 @@ class WaitingRoom:
         loop = asyncio.get_running_loop()
         if loop.time() >= deadline:
             raise late(at, ask)
-        crowded = len(self._all) >= self._most
+        crowded = len(self.asks) >= self._most
         if crowded:
             self._make_room(at, ask)
         answer = ask.answer = loop.create_future()
-        self._all[ask] = None
+        self.asks[ask] = None
         self._join(ask, at)
         if deadline < math.inf:
             ask.timer = loop.call_at(deadline, self._expire, ask)
@@ -91,7 +94,7 @@ class WaitingRoom:
                 self._part(ask, book)
                 self._join(ask, found)
             elif isinstance(found, int):
-                self._end(ask, self._take(ask.books, found), served=True)
+                self._end(ask, self._take(self, ask.books, found), served=True)
             else:
                 self._end(ask, found)
 
@@ -116,12 +119,12 @@ class WaitingRoom:
         """Take *ask* out of the room with its answer, unless its task was cancelled in this turn of the loop."""
         if ask.at is not None:
             self._part(ask, ask.at, served=served)
-        self._all.pop(ask, None)
+        self.asks.pop(ask, None)
         if ask.timer is not None:
             ask.timer.cancel()
         if ask.answer is not None and not ask.answer.done():
             ask.answer.set_result(found)
-        if not self._all and self._roll is not None:
+        if not self.asks and self._roll is not None:
             self._roll.cancel()
             self._roll, self._roll_at = None, math.inf
 
@@ -145,7 +148,7 @@ class WaitingRoom:
 
     def _make_room(self, at: Book, ask: Ask) -> None:
         victim = at.queue.victim(ask.standing) if at.queue is not None else None
-        no = full(at, victim or ask, len(self._all))
+        no = full(at, victim or ask, len(self.asks))
         if victim is None:
             raise no
         self._end(victim, no)
@@ -164,12 +167,12 @@ class WaitingRoom:
         self._roll, self._roll_at = None, math.inf
         now = self._stamp() if self._stamp else -math.inf
         freed = {}
-        for ask in list(self._all):
+        for ask in list(self.asks):
             if min(book.expires for book in ask.books) <= now:
                 if ask.at is not None:
                     freed[ask.at.name] = ask.at
                 self._end(ask, None)
         for book in freed.values():
             self.serve(book)
-        for ask in self._all:
+        for ask in self.asks:
             self._watch_day(loop, ask)

@@ -1,18 +1,20 @@
-"""The tree of a run's agents and steps, grown from its events."""
+"""The tree of a run's agents and steps, grown from its events: while it is under way, or from what was recorded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from coordinator.domain.events import Event, Kind
 
 NodeKind = Literal["agent", "state", "model", "tool", "note"]
 FINE = ("", "ok")
+CONTENT = "content"
+"""The fact that holds what was said, where content is logged."""
 
 
 @dataclass(slots=True)
 class Node:
-    """One line of the tree. Times are seconds of the display's own clock, *cost* is in micro-dollars."""
+    """One line of the tree. Times are seconds of the tree's clock, *cost* is in micro-dollars."""
 
     kind: NodeKind
     name: str
@@ -23,6 +25,13 @@ class Node:
     cost: int = 0
     attempts: int = 1
     children: list["Node"] = field(default_factory=list)
+    step: str = ""
+    agent: str = ""
+    """Who made the call."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the event of its end tells."""
+    said: list[Mapping[str, str]] = field(default_factory=list)
+    """What was asked and answered, where content is logged."""
 
     @property
     def failed(self) -> bool:
@@ -89,11 +98,24 @@ class RunTree:
 
     def span(self, node: Node) -> float:
         """Return how long *node* took, or has taken so far."""
+        told = node.facts.get("duration_s")
+        if isinstance(told, float):
+            return told
         return (self._clock() if node.ended is None else node.ended) - node.began
+
+    def node(self, step: str) -> Node | None:
+        """Return the call *step*; None when it never began."""
+        return self._nodes.get(step.partition("#")[0])
+
+    def note(self, event: Event, text: str) -> None:
+        """Hang *text* below the call that *event* belongs to, or below the agent."""
+        node = self.node(event.step) or self._home(event.step)
+        if node is not None:
+            node.children.append(Node("note", text, self._clock(), self._clock()))
 
     def _run_started(self, event: Event) -> None:
         self.run_id, self.tenant, self.ceiling = event.run, event.tenant, event.data.get("ceiling", 0)
-        self.root = self._agents[event.step] = self._nodes[event.step] = Node("agent", event.agent, self._clock())
+        self._agents[event.step] = self.root = self._begun(event, "agent", event.agent)
 
     def _delegation_started(self, event: Event) -> None:
         self.steps += 1
@@ -112,8 +134,9 @@ class RunTree:
         node = self._nodes.get(event.step)
         if node is None:
             return
-        node.ended = self._clock()
+        node.ended, node.facts = self._clock(), event.data
         node.code = str(event.data.get("code", ""))
+        node.said += event.data.get(CONTENT, ())
         if event.kind in (Kind.MODEL_ENDED, Kind.TOOL_ENDED):
             node.cost = event.data.get("cost", 0)
             self.cost += node.cost
@@ -131,37 +154,38 @@ class RunTree:
         if before is not None:
             before.ended = self._clock()
         state = Node("state", str(event.data["state"]), self._clock(), detail=str(event.data.get("reason", "")))
+        state.agent = event.agent
         self._states[path] = state
         self._agents[path].children.append(state)
 
     def _retry(self, event: Event) -> None:
-        node = self._nodes.get(event.step.partition("#")[0])
+        node = self.node(event.step)
         if node is not None:
             node.attempts = int(event.data["attempt"])
 
     def _fallback(self, event: Event) -> None:
-        self._note(event, f"{event.data['from']} is down ({event.data['code']}); {event.data['to']} is tried")
+        self.note(event, f"{event.data['from']} is down ({event.data['code']}); {event.data['to']} is tried")
 
     def _breaker(self, event: Event) -> None:
         self.breakers[str(event.data["dependency"])] = str(event.data["to"])
-        self._note(event, f"breaker of {event.data['dependency']}: {event.data['from']} → {event.data['to']}")
+        self.note(event, f"breaker of {event.data['dependency']}: {event.data['from']} → {event.data['to']}")
 
     def _issue(self, event: Event) -> None:
-        self._note(event, f"{event.data['code']}: {event.data['message']}")
+        self.note(event, f"{event.data['code']}: {event.data['message']}")
 
     def _crash(self, event: Event) -> None:
-        self._note(event, f"crashed with {event.data.get('error', 'an error')}")
-
-    def _note(self, event: Event, text: str) -> None:
-        node = self._nodes.get(event.step.partition("#")[0]) or self._home(event.step)
-        if node is not None:
-            node.children.append(Node("note", text, self._clock(), self._clock()))
+        self.note(event, f"crashed with {event.data.get('error', 'an error')}")
 
     def _add(self, event: Event, kind: NodeKind, name: str) -> Node:
-        node = self._nodes[event.step] = Node(kind, name, self._clock())
+        node = self._begun(event, kind, name)
         home = self._home(event.step)
         if home is not None:
             home.children.append(node)
+        return node
+
+    def _begun(self, event: Event, kind: NodeKind, name: str) -> Node:
+        node = self._nodes[event.step] = Node(kind, name, self._clock(), step=event.step, agent=event.agent)
+        node.said += event.data.get(CONTENT, ())
         return node
 
     def _home(self, step: str) -> Node | None:

@@ -1,0 +1,86 @@
+"""What has come of a reply so far, and what becomes of it in the end."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from coordinator.domain.content import StopReason, ToolUse
+from coordinator.domain.model import ModelReply, ModelRequest, Quota
+from coordinator.domain.money import Usage
+
+COMPLETE = (StopReason.END, StopReason.TOOL_USE)
+
+
+class ErrorEventError(Exception):
+    """The provider says in the middle of a reply that it failed; *error* is what it says."""
+
+    def __init__(self, error: Any) -> None:
+        super().__init__("the reply holds an error")
+        self.error = error
+
+
+class Draft(ABC):
+    """A reply that is being read, event by event.
+
+    Args:
+        request: what is answered.
+        answer: the name of the tool by which a typed answer is handed in; empty when it comes as text.
+    """
+
+    __slots__ = ("answer", "begun", "ended", "id", "model", "refused", "request", "stop", "text", "usage", "uses")
+
+    def __init__(self, request: ModelRequest, answer: str = "") -> None:
+        self.request = request
+        self.answer = answer
+        self.text: list[str] = []
+        self.uses: list[ToolUse] = []
+        self.refused: list[str] = []
+        """What the model says in place of an answer that it will not give."""
+        self.stop: StopReason | None = None
+        """Set once the reply is whole."""
+        self.usage: Usage | None = None
+        self.model = ""
+        self.id = ""
+        self.begun = False
+        """Whether anything of the reply has come."""
+        self.ended = False
+        """Whether the provider says that nothing more will come."""
+
+    @abstractmethod
+    def read(self, event: Mapping[str, Any]) -> None:
+        """Take in one event.
+
+        Raises:
+            ErrorEventError: it is an error.
+            LookupError, TypeError, ValueError, AttributeError: it is not what the protocol says.
+        """
+
+    def reply(self, provider: str, name: str, request_id: str, quota: Quota | None) -> ModelReply:
+        """Return the whole reply; of one that was cut at its limit, or refused, no tool call is kept.
+
+        Args:
+            provider, name: who was asked.
+            request_id: the provider's name of the request; that of the reply where it is empty.
+            quota: what is left to us.
+        """
+        stop = self.stop or StopReason.END
+        text, uses = "".join(self.text), tuple(self.uses) if stop in COMPLETE else ()
+        if self.refused:
+            text, uses, stop = "".join(self.refused), (), StopReason.REFUSAL
+        if self.answer and uses:
+            others = tuple(use for use in uses if use.name != self.answer)
+            if not others:  # an answer beside calls was written without their results
+                text = uses[0].arguments
+            uses = others
+        if stop in COMPLETE:
+            stop = StopReason.TOOL_USE if uses else StopReason.END
+        # Who does not say what was used is billed at the bound.
+        usage = self.usage or Usage(self.request.size, self.request.max_output_tokens)
+        return ModelReply(
+            text, uses, stop, usage, f"{provider}:{self.model or name}", request_id or self.id, 0, quota
+        )  # fmt: skip
+
+
+def count(usage: Mapping[str, Any], name: str) -> int:
+    """Return how many tokens *usage* tells under *name*; 0 when it does not."""
+    return usage.get(name) or 0

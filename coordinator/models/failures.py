@@ -1,0 +1,202 @@
+"""What a provider means that answers with an error: one row of the outcome table, and one line that says what to do."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from coordinator.domain.errors import CoordinatorError, Fault, Invalid, Reached, Throttle
+from coordinator.domain.money import Usage
+from coordinator.domain.ports import Stamp
+from coordinator.domain.value import value
+from coordinator.models.keys import Vendor
+from coordinator.models.replying import request_id, retry_after, span
+
+TOO_LONG = (
+    "context_length_exceeded", "context_window_exceeded", "maximum context length", "prompt is too long",
+    "input token count", "exceed_context_size", "available context size", "request_too_large", "request too large",
+    "context window", "string_above_max_length",
+)  # fmt: skip
+NO_QUOTA = ("insufficient_quota", "credit balance", "billing_hard_limit", "billing_error", "exceeded your current quota")
+BAD_KEY = ("api key not valid", "api_key_invalid", "invalid_api_key", "incorrect api key", "authentication_error")
+NO_MODEL = ("model_not_found", "invalid model", "model not found")
+THROTTLED = ("overloaded_error", "rate_limit_error", "rate_limit_exceeded", "resource_exhausted")
+
+_TITLE = re.compile(rb"<title[^>]*>\s*([^<]{1,100})", re.IGNORECASE)
+_SECRET = re.compile(r"\b(?:sk|pk|rk)-[\w*.…-]{6,}|\bAIza[\w-]{10,}", re.ASCII)
+
+
+@value
+class Sender:
+    """Whose failure it is, and what may be said of it."""
+
+    vendor: Vendor
+    model: str
+    key: str
+    stamp: Stamp | None
+
+    def __str__(self) -> str:
+        return f"{self.vendor.name}:{self.model}"
+
+    def __repr__(self) -> str:
+        return f"Sender({self})"
+
+
+@value
+class Failure:
+    """An error as it arrived: the status, and what its body says."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    streamed: bool = False
+    """Whether it came in the middle of a reply that had begun well, so that there is something to bill."""
+    usage: Usage | None = None
+    """What had been reported as used by then."""
+
+
+def failure(sender: Sender, failed: Failure) -> CoordinatorError:
+    """Return the error that *failed* means."""
+    told = _read(sender, failed)
+    about = f"{sender} says: {told.text}" if told.text else f"{sender} answered {failed.status}"
+    if failed.status == 413 or (failed.status != 500 and _any(TOO_LONG, told.words)):
+        return Invalid(
+            f"the request is too long for {about}", code="context_too_long",
+            hint="ask with less material, let tools return less, or choose a model with a longer context",
+        )  # fmt: skip
+    denied = _denied(sender, failed, told)
+    if denied is not None:
+        return denied
+    if not failed.streamed and (failed.status in (429, 529) or _any(THROTTLED, told.words)):
+        return _throttled(failed, told, about)
+    if failed.status < 500 and failed.status not in (408, 409, 425):
+        return Invalid(f"the request was refused ({failed.status}): {about}", code="bad_request", hint=_HINTS["bad"])
+    # A provider that answers with an error of its own has not worked; what stands in between does not know.
+    return Fault(
+        f"the provider failed ({failed.status}): {about}", reached=Reached.YES, code="server_error",
+        hint="it may be tried again", retry_after=told.wait, usage=failed.usage,
+        began=failed.streamed or not told.own,
+    )  # fmt: skip
+
+
+def unreadable(sender: Sender, headers: Mapping[str, str], body: bytes) -> Fault:
+    """Return the fault of a reply that says it is well and is not what was asked for."""
+    page = _page(headers, body)
+    return Fault(
+        f"{sender} answered {page or 'what is not its protocol'}", reached=Reached.YES, transient=not page,
+        code="unreadable_reply", hint=_wrong_url(sender) if page else "look at proxies on the way, and at the base URL",
+        began=not page,
+    )  # fmt: skip
+
+
+@value
+class _Told:
+    text: str
+    words: str
+    """All that the error says, in lower case."""
+    own: bool
+    """Whether the provider itself wrote it."""
+    wait: float | None = None
+    page: str = ""
+
+
+_HINTS = {
+    "bad": "correct what it names",
+    "key": "check {key}, or run without a key by --model offline",
+    "quota": "check plan and billing of the account, or choose another model",
+    "model": "check the model's name, and what the key may use",
+}
+
+
+def _denied(sender: Sender, failed: Failure, told: _Told) -> Fault | None:
+    status, words = failed.status, told.words
+    key = sender.vendor.key_variables[0]
+    if status == 402 or _any(NO_QUOTA, words):
+        return _turned_away(f"{sender} has no quota left: {told.text}", "no_quota", _HINTS["quota"])
+    if _any(NO_MODEL, words) and status in (400, 403, 404):
+        return _turned_away(f"there is no model {sender}: {told.text}", "no_such_model", _HINTS["model"])
+    if status == 401 or _any(BAD_KEY, words):  # what it says may quote the key
+        return _turned_away(f"{sender} refuses the key ({status})", "denied", _HINTS["key"].format(key=key))
+    if status in (403, 407):
+        hint = _HINTS["key"].format(key=key) if not told.page else _wrong_url(sender)
+        return _turned_away(f"{sender} denies access ({status}): {told.text or told.page}", "denied", hint)
+    if status == 404 and "model" in words and told.own:
+        return _turned_away(f"there is no model {sender}: {told.text}", "no_such_model", _HINTS["model"])
+    if status in (404, 405) or 300 <= status < 400:
+        found = f": {told.page or told.text}" if told.page or told.text else ""
+        return _turned_away(f"{sender} is not at its base URL ({status}{found})", "wrong_base_url", _wrong_url(sender))
+    return None
+
+
+def _turned_away(message: str, code: str, hint: str) -> Fault:
+    return Fault(
+        message, reached=Reached.YES, transient=False, code=code, hint=hint, turned_away=Throttle.DENIED, began=False
+    )
+
+
+def _throttled(failed: Failure, told: _Told, about: str) -> Fault:
+    return Fault(
+        f"the provider asks to be called later ({failed.status}): {about}", reached=Reached.YES, code="throttled",
+        hint="lower the rate in the settings' rates", turned_away=Throttle.THROTTLED, retry_after=told.wait,
+        began=False,
+    )  # fmt: skip
+
+
+def _read(sender: Sender, failed: Failure) -> _Told:
+    wait = retry_after(failed.headers, sender.stamp)
+    page = _page(failed.headers, failed.body)
+    try:
+        body = orjson.loads(failed.body)
+    except orjson.JSONDecodeError:
+        return _Told("", "", own=False, wait=wait, page=page)
+    if isinstance(body, list) and body:  # Google's, when it was not asked for a stream of events
+        body = body[0]
+    whole = body if isinstance(body, dict) else {}
+    own = "error" in whole or whole.get("object") == "error"
+    error = whole.get("error", whole)
+    if not isinstance(error, dict):
+        error = {"message": error} if isinstance(error, str) else {}
+    message = error.get("message")
+    text = _said(message if isinstance(message, str) else "", sender, request_id(failed.headers))
+    words = " ".join(str(error.get(name, "")) for name in ("message", "code", "type", "status")).lower()
+    return _Told(text, words, own=own, wait=_asked(error) if wait is None else wait)
+
+
+def _said(message: str, sender: Sender, name: str) -> str:
+    """Return the provider's own words in one line, without anything that looks like a key."""
+    text = " ".join(message.split())
+    if sender.key:
+        text = text.replace(sender.key, "…")
+    text = _SECRET.sub("…", text)
+    text = text if len(text) <= 300 else f"{text[:300]}…"
+    return f"{text.rstrip('.')} (request {name})" if text and name else text.rstrip(".")
+
+
+def _asked(error: Mapping[str, Any]) -> float | None:
+    """Return the wait that Google writes into the body of an error."""
+    details = error.get("details")
+    for detail in details if isinstance(details, list) else ():
+        if isinstance(detail, dict) and isinstance(detail.get("retryDelay"), str):
+            return span(detail["retryDelay"])
+    return None
+
+
+def _page(headers: Mapping[str, str], body: bytes) -> str:
+    start = body[:200].lstrip().lower()
+    if "html" not in headers.get("content-type", "") and not start.startswith((b"<!doctype html", b"<html")):
+        return ""
+    title = _TITLE.search(body)
+    named = " ".join(title[1].decode("utf-8", "replace").split()) if title else ""
+    return f"an HTML page ({named})" if named else "an HTML page"
+
+
+def _wrong_url(sender: Sender) -> str:
+    vendor = sender.vendor
+    if not vendor.url_variable:
+        return "check the URL behind the @, such as http://localhost:8000/v1, and proxies on the way"
+    return f"check {vendor.url_variable}, such as {vendor.url}, and proxies on the way"
+
+
+def _any(marks: tuple[str, ...], words: str) -> bool:
+    return any(mark in words for mark in marks)

@@ -1,0 +1,106 @@
+"""The only place that imports an HTTP client: httpx over the aiohttp transport, and what its errors mean."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import aiohttp
+import httpx
+from httpx import URL, AsyncClient, Response
+from httpx_aiohttp import HttpxAiohttpClient
+
+from coordinator.domain.errors import Fault, Reached
+
+__all__ = ["ERRORS", "URL", "AsyncClient", "Headers", "Http", "Response", "fault", "headers_of"]
+
+Headers = httpx.Headers
+
+IN_FLIGHT = 1000
+"""Connections at once; who comes beyond waits for one, within the timeout of the call."""
+
+IDLE_S = 20.0
+"""Seconds that an unused connection is kept: less than providers keep theirs, so that few are found closed."""
+
+# How long a reply may take is the call's own timeout; here only what never reached anybody is given up early.
+TIMEOUTS = {"timeout": {"connect": 10.0, "read": None, "write": None, "pool": None}}
+
+ERRORS = (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError)
+"""What may go wrong on the way; `fault` says what it means."""
+
+_UNSENT = (
+    aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError,
+    httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError,
+)  # fmt: skip
+
+
+class Http:
+    """One HTTP client: opened on first use, in the event loop that uses it, and closed at the end.
+
+    Args:
+        client: used in place of one of our own; whoever made it closes it.
+        headers: gives headers that every request carries beside its own, such as `traceparent`.
+    """
+
+    __slots__ = ("_client", "_headers", "_own")
+
+    def __init__(
+        self, client: AsyncClient | None = None, headers: Callable[[], Mapping[str, str]] | None = None
+    ) -> None:
+        self._client = client
+        self._headers = headers
+        self._own: AsyncClient | None = None
+
+    async def post(self, url: URL, headers: Headers, body: bytes) -> Response:
+        """Send *body* and return the reply as soon as its headers are there; the caller closes it.
+
+        Raises:
+            ERRORS: it did not arrive, or no reply came.
+        """
+        client = self._client or self._own
+        if client is None:
+            limits = httpx.Limits(max_connections=IN_FLIGHT, keepalive_expiry=IDLE_S)
+            client = self._own = HttpxAiohttpClient(limits=limits)
+        request = httpx.Request("POST", url, headers=headers, content=body, extensions=TIMEOUTS)
+        if self._headers is not None:
+            request.headers.update(self._headers())
+        return await client.send(request, stream=True)
+
+    async def close(self) -> None:
+        """Close the client, unless it came from outside."""
+        own, self._own = self._own, None
+        if own is not None:
+            await own.aclose()
+
+
+def headers_of(response: Response) -> dict[str, str]:
+    """Return the headers of *response* by their names in lower case; looking one up costs httpx a walk over all."""
+    return {name.decode("latin-1").lower(): text.decode("latin-1") for name, text in response.headers.raw}
+
+
+def fault(error: Exception, provider: str, url: URL) -> Fault:
+    """Say what *error*, one of ERRORS, means for a request to *url*, whose reply had not arrived whole."""
+    # The transport calls every lost connection a connect timeout; what it was in truth stands in the cause.
+    cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
+    what: dict[str, Any] = {"reached": Reached.MAYBE, "code": "cut_off", "hint": "it may be tried again"}
+    if isinstance(cause, _UNSENT):
+        return _unreached(cause, provider, url)
+    if isinstance(error, httpx.DecodingError):
+        what = {"reached": Reached.YES, "code": "unreadable_reply", "hint": "look at proxies on the way"}
+    if isinstance(cause, httpx.TimeoutException | TimeoutError):
+        what["code"] = "timeout"
+    return Fault(f"the reply of {provider} broke off ({_told(cause)})", **what)
+
+
+def _unreached(cause: BaseException, provider: str, url: URL) -> Fault:
+    told = _told(cause)
+    untrusted = "certificate" in told.lower()
+    hint = f"check the network, and the base URL of {provider} ({url.scheme}://{url.netloc.decode('ascii')})"
+    if untrusted:
+        hint = "trust its authority by the variable SSL_CERT_FILE, or correct the base URL"
+    return Fault(
+        f"{provider} cannot be reached: {told}", reached=Reached.NO, transient=not untrusted, code="unreached",
+        hint=hint, began=False,
+    )  # fmt: skip
+
+
+def _told(cause: BaseException) -> str:
+    return " ".join(str(cause).split())[:200] or type(cause).__name__

@@ -1,0 +1,25 @@
+"""Which tenants take part where one scenario is run many times."""
+
+from coordinator.domain.errors import Invalid
+from coordinator.domain.surfaces import REFUSE
+from coordinator.simulate.stage import Stage
+
+
+def tenant_names(stage: Stage, count: int) -> list[str]:
+    """Return *count* tenants: the stage's own, then those that its settings name, then invented ones.
+
+    Raises:
+        Invalid: `unknown_tenant`, when the settings turn away tenants that they do not name, and name too few.
+    """
+    settings = stage.settings
+    named = [stage.tenant, *(name for name in settings.tenants if name != stage.tenant)]
+    invented = (f"{stage.tenant}-{number}" for number in range(2, count + 1))
+    names = list(dict.fromkeys([*named, *invented]))[:count]
+    unknown = [name for name in names if name not in settings.tenants]
+    if settings.unknown_tenants == REFUSE and unknown:
+        less = f", or ask for no more than {len(settings.tenants)} tenants" if stage.tenant in settings.tenants else ""
+        raise Invalid(
+            f"the settings do not know the tenant {unknown[0]!r}, and turn unknown ones away", code="unknown_tenant",
+            hint=f"name it under `tenants`{less}",
+        )  # fmt: skip
+    return names
