@@ -75,7 +75,7 @@ class Coordinator:
         self._adapters = Adapters(dict(models or {}))
         self._started = Started()
         self._tenants = Tenants(self.settings, tenants)
-        self.held = build(team, self.settings, self._ports, self._adapters, faults)
+        self.held = self._ports.around(build(team, self.settings, self._ports, self._adapters, faults))
         self._crew = self._assemble()
         self._run = around_run(self.held, Manage(self._crew))
         self._stack = AsyncExitStack()

@@ -20,6 +20,7 @@ from coordinator.cli.schema import schema
 from coordinator.cli.simulate import simulate_scenario
 from coordinator.cli.test import judge_scenarios
 from coordinator.cli.tools import tools
+from coordinator.cli.trace import trace
 from coordinator.domain.errors import CoordinatorError, Invalid, Refused
 
 COMMANDS: dict[str, Callable[..., int | None]] = {
@@ -28,6 +29,7 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "test": judge_scenarios,
     "simulate": simulate_scenario,
     "load": load_scenario,
+    "trace": trace,
     "tools": tools,
     "schema": schema,
 }

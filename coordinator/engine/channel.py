@@ -21,12 +21,16 @@ Perform = Callable[[DelegationCall, Place], Coroutine[Any, Any, Report[Any]]]
 class Envelope:
     """A brief on its way to a member, with the place where its report is awaited."""
 
-    __slots__ = ("call", "reply", "task")
+    __slots__ = ("begun", "call", "place", "reply", "task")
 
     def __init__(self, call: DelegationCall, reply: asyncio.Future[Report[Any]]) -> None:
         self.call = call
         self.reply = reply
         self.task: asyncio.Task[None] | None = None
+        self.place: Place | None = None
+        """Where its task works."""
+        self.begun = False
+        """Whether the task has taken its first step; one that is cancelled before that never does."""
 
 
 class Inbox:
@@ -58,7 +62,7 @@ class Channels:
         self._tasks = tasks
         self._perform = perform
         self._inboxes: dict[str, Inbox] = {}
-        self._working: dict[asyncio.Task[None], None] = {}
+        self._working: dict[Envelope, None] = {}
 
     async def deliver(self, call: DelegationCall) -> Report[Any]:
         """Put the brief into the member's inbox and await the report; a cancelled sender cancels the work."""
@@ -74,8 +78,7 @@ class Channels:
         try:
             return await envelope.reply
         except asyncio.CancelledError:
-            if envelope.task is not None:
-                envelope.task.cancel()
+            self._call_off(envelope)
             raise
 
     def close(self) -> None:
@@ -83,8 +86,8 @@ class Channels:
         for inbox in self._inboxes.values():
             inbox.outgoing.close()
             inbox.incoming.close()
-        for task in self._working:
-            task.cancel()
+        for envelope in list(self._working):
+            self._call_off(envelope)
 
     def _inbox(self, call: DelegationCall) -> Inbox:
         inbox = self._inboxes.get(call.name)
@@ -124,25 +127,32 @@ class Channels:
                 return True
 
     def _start(self, envelope: Envelope, place: Place) -> None:
-        task = self._tasks.create_task(self._work(envelope, place))
-        envelope.task = task
-        self._working[task] = None
-
-        # A task cancelled before its first step never enters its body, so what it owes is paid here at the latest.
-        def finished(done: asyncio.Task[None]) -> None:
-            del self._working[done]
-            place.leave()
-            if not envelope.reply.done():
-                envelope.reply.set_result(_cancelled(envelope.call))
-
-        task.add_done_callback(finished)
+        envelope.place = place
+        self._working[envelope] = None
+        envelope.task = self._tasks.create_task(self._work(envelope, place))
 
     async def _work(self, envelope: Envelope, place: Place) -> None:
-        report = await self._perform(envelope.call, place)
-        # At once, and not when the task is done: that would be a turn of the loop later.
-        place.leave()
+        envelope.begun = True
+        report: Report[Any] | None = None
+        try:
+            report = await self._perform(envelope.call, place)
+        finally:
+            self._end(envelope, report)
+
+    def _call_off(self, envelope: Envelope) -> None:
+        """Cancel the work on *envelope*, if it was started; what never takes a step cannot end itself."""
+        if envelope.task is None or envelope.task.done():
+            return
+        envelope.task.cancel()
+        if not envelope.begun:
+            self._end(envelope, None)
+
+    def _end(self, envelope: Envelope, report: Report[Any] | None) -> None:
+        self._working.pop(envelope, None)
+        if envelope.place is not None:
+            envelope.place.leave()
         if not envelope.reply.done():
-            envelope.reply.set_result(report)
+            envelope.reply.set_result(report or _cancelled(envelope.call))
 
 
 def _cancelled(call: DelegationCall) -> Report[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from coordinator.domain.events import Event, Kind
 from coordinator.domain.money import micros
 from coordinator.domain.result import RunResult, Status
+from coordinator.load.fullest import Fullest
 from coordinator.load.histogram import Histogram
 from coordinator.load.memory import resident
 from coordinator.load.timeline import CLOSED, RANKS, Timeline
@@ -64,6 +65,7 @@ class Measured:
         self.events = 0
         self.now = 0.0
         self._down: dict[str, int] = {}
+        self._fullest = Fullest()
 
     @property
     def down(self) -> Sequence[str]:
@@ -134,6 +136,7 @@ class Measured:
         self.now = at
         there = self.timeline.at(at)
         there.in_flight = max(there.in_flight, self.in_flight)
+        self._fullest.look(at, there, self.timeline.width, held.ledger.books())
         for dependency, rank in self._down.items():
             there.breakers[dependency] = max(rank, there.breakers.get(dependency, CLOSED))
         self.memory = resident()

@@ -3,12 +3,15 @@
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
+from coordinator.load.fullest import kind_of
 from coordinator.load.report import LoadReport
 from coordinator.load.telling import MEBIBYTE, bottleneck, headline, memory, notes, percentiles
 from coordinator.telemetry.charts import Line, bar_chart, line_chart, plain, span, strip_chart
 from coordinator.telemetry.page import Page, Tile
 
 STATES = ("closed", "half open", "open")
+KINDS = {"tenant-day": "Days of tenants", "user-day": "Days of users", "session": "Sessions"}
+"""Kinds of accounts that have a chart of their own, beside what all runs spend together."""
 MOST_STRIPS = 12
 MOST_ROOM = 4
 """A ceiling above so many times what was spent would only flatten the line."""
@@ -104,8 +107,15 @@ def _money(page: Page, report: LoadReport) -> None:
     spent = list(accumulate(series.spent_usd))
     lines = [Line("spent", spent, filled=True)]
     page.picture(line_chart("Money spent", lines, series.width_s, _usd, _near_ceiling(report)))
+    for kind, title in KINDS.items():
+        own = [Line(name.partition("/")[2], used) for name, used in series.accounts.items() if kind_of(name) == kind]
+        if own:
+            near = max(used or 0.0 for line in own for used in line.values) >= 1 / MOST_ROOM
+            page.text(f"{title}: the share of the ceiling that is spent, of the fullest.")
+            page.picture(line_chart(title, own, series.width_s, lambda used: f"{used:.0%}", 1.0 if near else None))
     if money.accounts:
         bars = {one.account: one.used for one in money.accounts}
+        page.text("In the end, against their ceilings:")
         page.picture(bar_chart("Accounts against their ceilings", bars, lambda used: f"{used:.1%}", 1.0))
     rows = [
         [one.account, _usd(one.settled_usd), _usd(one.ceiling_usd), f"{one.used:.1%}", _usd(one.overrun_usd)]

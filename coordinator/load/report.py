@@ -43,7 +43,7 @@ class Money(Part):
     planned_usd: float
     """What all planned runs would cost, when only a sample was carried out."""
     accounts: list[AccountUse]
-    """The fullest ones that runs share."""
+    """The fullest ones of each kind that runs share."""
 
 
 class BreakerUse(Part):
@@ -95,6 +95,8 @@ class Series(Part):
     p99_s: list[float | None]
     breakers: dict[str, list[int]]
     """The worst state in each bin: 0 closed, 1 half open, 2 open."""
+    accounts: dict[str, list[float | None]]
+    """The share of its ceiling that each of the fullest accounts of each kind had spent."""
 
 
 class LoadReport(Part):
@@ -118,6 +120,8 @@ class LoadReport(Part):
     """That ended, of those that were carried out."""
     sample_share: float
     """Below 1, when a sample stands for all: limits and ceilings were scaled by it."""
+    coarse: list[str]
+    """Limits of which the sample's part is so small that it says little about the whole."""
     seconds: float
     throughput: float
     """Runs that ended in a second; of a sample, what the whole would have done."""

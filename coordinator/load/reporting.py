@@ -1,10 +1,13 @@
 """From what was measured to the report."""
 
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from coordinator.domain.money import usd
 from coordinator.load.bottleneck import bottleneck, overloaded
 from coordinator.load.driving import Drive
+from coordinator.load.fullest import FEW, kind_of, used
 from coordinator.load.histogram import Histogram
 from coordinator.load.measuring import Measured
 from coordinator.load.report import (
@@ -17,9 +20,11 @@ from coordinator.load.report import (
     Series,
     Waiting,
 )
+from coordinator.load.scaling import coarse
+from coordinator.load.timeline import Bin
 
 MOST_ROWS = 20
-"""Accounts and gates that a report names."""
+"""Gates that a report names."""
 
 
 def report_of(drive: Drive) -> LoadReport:
@@ -46,6 +51,7 @@ def report_of(drive: Drive) -> LoadReport:
         planned=plan.runs,
         runs=measured.ended,
         sample_share=share,
+        coarse=coarse(test.place.settings, money.per_run_usd) if share < 1 else [],
         seconds=seconds,
         throughput=measured.ended / seconds / share if seconds else 0.0,
         warm_up=str(plan.warm_up),
@@ -82,15 +88,15 @@ def _waiting(measured: Measured) -> list[Waiting]:
 def _money(drive: Drive) -> Money:
     measured, place = drive.measured, drive.test.place
     ledger: Any = drive.coordinator.held.ledger
-    shared = [account for account in ledger.snapshot() if not account.name.startswith("run/")]
-    shared.sort(key=lambda account: (-measured.accounts[account.name], -account.settled / max(1, account.ceiling)))
+    shared = [account for account in ledger.snapshot() if kind_of(account.name) not in ("run", "allowance")]
+    shared.sort(key=lambda account: (-measured.accounts[account.name], -used(account)))
     accounts = [
         AccountUse(
             account=account.name, ceiling_usd=usd(account.ceiling), settled_usd=usd(account.settled),
             uncertain_usd=usd(account.uncertain), overrun_usd=usd(account.overrun),
-            used=account.settled / account.ceiling if account.ceiling else 0.0,
+            used=used(account),
         )
-        for account in shared[:MOST_ROWS]
+        for account in _first_of_each_kind(shared)
     ]  # fmt: skip
     return Money(
         spent_usd=usd(measured.spent),
@@ -100,6 +106,14 @@ def _money(drive: Drive) -> Money:
         planned_usd=usd(measured.spent) / place.share,
         accounts=accounts,
     )
+
+
+def _first_of_each_kind(accounts: Iterable[Any]) -> Iterator[Any]:
+    seen: Counter[str] = Counter()
+    for account in accounts:
+        seen[kind_of(account.name)] += 1
+        if seen[kind_of(account.name)] <= FEW:
+            yield account
 
 
 def _gates(measured: Measured) -> list[GateUse]:
@@ -140,7 +154,19 @@ def _series(measured: Measured) -> Series:
         p50_s=[_known(one.latency, 0.5) for one in bins],
         p99_s=[_known(one.latency, 0.99) for one in bins],
         breakers={name: [one.breakers.get(name, 0) for one in bins] for name in dependencies},
+        accounts={name: [one.used.get(name) for one in bins] for name in _shown(bins)},
     )
+
+
+def _shown(bins: Sequence[Bin]) -> Iterator[str]:
+    """Yield the accounts of each kind that were the fullest at any time."""
+    fullest: dict[str, float] = {}
+    for one in bins:
+        for name, share in one.used.items():
+            fullest[name] = max(share, fullest.get(name, 0.0))
+    for kind in sorted({kind_of(name) for name in fullest}):
+        own = [name for name in fullest if kind_of(name) == kind]
+        yield from sorted(own, key=lambda name: (-fullest[name], name))[:FEW]
 
 
 def _known(latency: Histogram, share: float) -> float | None:

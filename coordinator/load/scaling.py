@@ -1,12 +1,17 @@
 """A sample that stands for many more runs: what they share is made smaller alike, what each has stays as it is."""
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from coordinator.settings import Rate, Settings
+from coordinator.simulation.faults import FaultRule
 
 DAYS = ("user_day_usd", "tenant_day_usd", "global_usd")
 """Ceilings that many runs share. A session has as many runs in a sample as in the whole."""
+TELLING_RUNS = 20
+"""A ceiling that pays for fewer runs is spent in leaps: what is left is a large part of it."""
+TELLING_PLACES = 5
 # A gate of a handful of requests would refuse what the whole would let wait: then its window grows instead.
 FEWEST_REQUESTS = 10
 FEWEST_TOKENS = 100_000
@@ -15,8 +20,9 @@ FEWEST_TOKENS = 100_000
 def scaled(settings: Settings, share: float) -> Settings:
     """Return *settings* in which *share* (0 to 1) of the runs meet the limits that all of them would have met.
 
-    Ceilings of days, rates, and places in admission and in queues are multiplied by *share*: loads and limits keep
-    their ratio, and the day its length. What one run or one session may do stays.
+    Ceilings of days, of tenants and surfaces too, rates, and places in admission, in queues and for stragglers are
+    multiplied by *share*: loads and limits keep their ratio, and the day its length. What one run or one session may
+    do stays.
     """
     if share >= 1:
         return settings
@@ -29,7 +35,46 @@ def scaled(settings: Settings, share: float) -> Settings:
         update={"runs": _count(admission.runs, share), "waiting": math.ceil(admission.waiting * share)}
     )
     changed["money_queue"] = _count(settings.money_queue, share)
+    changed["stragglers"] = _count(settings.stragglers, share)
     return settings.model_copy(update=changed)
+
+
+def scaled_faults(rules: Sequence[FaultRule], share: float) -> tuple[FaultRule, ...]:
+    """Return *rules* that let *share* of the attempts fail, where they count them."""
+    if share >= 1:
+        return tuple(rules)
+    return tuple(
+        rule.model_copy(
+            update={
+                "times": None if rule.times is None else _count(rule.times, share),
+                "after": round(rule.after * share),
+            }
+        )
+        for rule in rules
+    )
+
+
+def coarse(scaled_settings: Settings, run_usd: float) -> list[str]:
+    """Return the limits of which a sample has so little that it says hardly anything about the whole.
+
+    Args:
+        scaled_settings: as they hold for the sample.
+        run_usd: what one run costs.
+    """
+    return list(_coarse(scaled_settings, run_usd))
+
+
+def _coarse(settings: Settings, run_usd: float) -> Iterator[str]:
+    places: list[tuple[str, Any]] = [("", settings)]
+    places += [(f"surfaces.{name}.", one) for name, one in settings.surfaces.items()]
+    places += [(f"tenants.{name}.", one) for name, one in settings.tenants.items()]
+    for place, limits in places:
+        for name in DAYS:
+            ceiling = getattr(limits, name, None)
+            if ceiling is not None and ceiling < TELLING_RUNS * run_usd:
+                yield f"{place}{name} pays for {ceiling / run_usd:.1f} runs"
+    if settings.admission.runs < TELLING_PLACES:
+        yield f"admission.runs is {settings.admission.runs}"
 
 
 def _narrowed(limits: Any, share: float) -> Any:

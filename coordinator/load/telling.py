@@ -7,6 +7,7 @@ from coordinator.load.report import LoadReport
 from coordinator.telemetry.charts import plain, span
 
 MEBIBYTE = 1024 * 1024
+MOST_COARSE = 3
 
 
 def told(report: LoadReport) -> Iterator[str]:
@@ -47,9 +48,12 @@ def notes(report: LoadReport) -> Iterator[str]:
     if report.sample_share < 1:
         sample = round(report.planned * report.sample_share)
         yield (
-            f"a sample: {sample:,} runs stand for {report.planned:,}; pace, rates, places and ceilings of days were "
-            f"scaled by {report.sample_share:.3g}, and what one run or session may do was not"
+            f"a sample: {sample:,} runs stand for {report.planned:,}; pace, rates, places, counted faults and the "
+            f"ceilings of users, tenants and everybody were scaled by {report.sample_share:.3g}; what one run or "
+            "session may do was not, nor when breakers open"
         )
+    if report.coarse:
+        yield f"too coarse to judge by, take a larger sample: in this one {', '.join(report.coarse[:MOST_COARSE])}"
     if report.warm_up_runs:
         yield f"warm-up: the latencies of the first {report.warm_up_runs:,} runs ({report.warm_up}) do not count"
     if report.loop == "closed":

@@ -13,13 +13,15 @@ RANKS = {"closed": CLOSED, "half-open": HALF_OPEN, "open": OPEN}
 class Bin:
     """A stretch of time. *spent* is in micro-dollars."""
 
-    __slots__ = ("breakers", "ended", "in_flight", "latency", "refused", "spent", "started")
+    __slots__ = ("breakers", "ended", "in_flight", "latency", "refused", "spent", "started", "used")
 
     def __init__(self) -> None:
         self.started = self.ended = self.refused = self.spent = self.in_flight = 0
         self.latency = Histogram()
         self.breakers: dict[str, int] = {}
         """The worst state of every breaker that was not closed all the time."""
+        self.used: dict[str, float] = {}
+        """The share of their ceilings that accounts had spent in the end."""
 
     def merge(self, other: "Bin") -> None:
         """Take in the bin that follows."""
@@ -29,6 +31,7 @@ class Bin:
         self.spent += other.spent
         self.in_flight = max(self.in_flight, other.in_flight)
         self.latency.merge(other.latency)
+        self.used |= other.used
         for dependency, rank in other.breakers.items():
             self.breakers[dependency] = max(rank, self.breakers.get(dependency, CLOSED))
 

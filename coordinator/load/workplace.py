@@ -5,6 +5,7 @@ from coordinator.domain.events import Observer
 from coordinator.domain.model import Model
 from coordinator.domain.value import value
 from coordinator.load.plan import LoadPlan
+from coordinator.load.scaling import scaled_faults
 from coordinator.models.offline import OfflineModel
 from coordinator.models.simulated import SimulatedModel
 from coordinator.settings import Settings
@@ -56,5 +57,5 @@ class Workplace:
                 models[name] = SimulatedModel(self.words(name, scripts), dice.stream(f"model {name}"))
         return Coordinator(
             stage.team, self.settings, world=stage.world, observers=[watch], models=models,
-            faults=(*stage.faults, *plan.faults), ports=ports, snapshots=self.images,
+            faults=scaled_faults((*stage.faults, *plan.faults), self.share), ports=ports, snapshots=self.images,
         )  # fmt: skip

@@ -3,6 +3,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from typing import Any, ClassVar
 
 import orjson
@@ -25,7 +26,7 @@ LINGER_S = 1.0
 """Seconds that a whole reply may take to end its stream, so that its connection can be used again."""
 
 DONE = b"[DONE]"
-_BAD_EVENT = (LookupError, TypeError, ValueError, AttributeError)
+_BAD_EVENT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class Adapter(ABC):
@@ -89,7 +90,10 @@ class Adapter(ABC):
             headers = await self._exchange(url, body, draft, sender)
         except ERRORS as error:
             raise fault(error, str(sender), url) from error
-        return draft.reply(self.vendor.name, model, request_id(headers), quota(headers, self._stamp))
+        try:
+            return draft.reply(self.vendor.name, model, request_id(headers), quota(headers, self._stamp))
+        except _BAD_EVENT:
+            raise unreadable(sender, headers, b"") from None
 
     async def close(self) -> None:
         """Close the HTTP client, unless it came from outside."""
@@ -125,10 +129,10 @@ async def _listen(response: Response, headers: dict[str, str], draft: Draft, sen
         _take(body, headers, draft, sender)
         draft.ended = True
     else:
-        chunks = response.aiter_bytes()
-        await _follow(chunks, headers, draft, sender)
-        if draft.ended:
-            await _linger(chunks)
+        async with aclosing(response.aiter_bytes()) as chunks:
+            await _follow(chunks, headers, draft, sender)
+            if draft.ended:
+                await _linger(chunks)
     if draft.stop is None:
         raise Fault(
             f"the reply of {sender} broke off: its stream ended early", reached=Reached.MAYBE, code="cut_off",
@@ -182,10 +186,11 @@ async def _linger(chunks: AsyncIterator[bytes]) -> None:
 
 async def _whole(response: Response, most: int) -> bytes:
     body = b""
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > most:
-            break
+    async with aclosing(response.aiter_bytes()) as chunks:
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > most:
+                break
     return body[:most]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from coordinator.domain.content import StopReason, ToolUse
+from coordinator.domain.errors import Invalid
 from coordinator.domain.model import ModelReply, ModelRequest, Quota
 from coordinator.domain.money import Usage
 
@@ -52,7 +53,7 @@ class Draft(ABC):
 
         Raises:
             ErrorEventError: it is an error.
-            LookupError, TypeError, ValueError, AttributeError: it is not what the protocol says.
+            ArithmeticError, AttributeError, LookupError, TypeError, ValueError: it is not what the protocol says.
         """
 
     def reply(self, provider: str, name: str, request_id: str, quota: Quota | None) -> ModelReply:
@@ -83,4 +84,12 @@ class Draft(ABC):
 
 def count(usage: Mapping[str, Any], name: str) -> int:
     """Return how many tokens *usage* tells under *name*; 0 when it does not."""
-    return usage.get(name) or 0
+    return int(usage.get(name) or 0)
+
+
+def unsupported(part: object, provider: str) -> Invalid:
+    """Return the error of a message that has a *part* which the protocol of *provider* cannot carry."""
+    return Invalid(
+        f"a message has a part of type {type(part).__name__}, which the adapter of {provider} cannot send",
+        code="unsupported_part", hint="send text, tool calls and tool results",
+    )  # fmt: skip

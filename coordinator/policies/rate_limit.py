@@ -51,10 +51,11 @@ class RateLimit:
             _account(gate, permit, error)
             raise
         if isinstance(reply, ModelReply) and isinstance(call, ModelCall):
-            permit.correct(_tokens(reply.usage))
-            self._estimates.learn(call.dependency, call.request.size, reply.usage)
-            if reply.quota is not None:
-                gate.remaining(reply.quota.requests, reply.quota.tokens, reply.quota.reset_s)
+            usage, quota = reply.usage, reply.quota
+            permit.correct(usage.input_tokens + usage.output_tokens)
+            self._estimates.learn(call.dependency, call.request.size, usage)
+            if quota is not None:
+                gate.remaining(quota.requests, quota.tokens, quota.reset_s)
         else:
             permit.keep()
         return reply

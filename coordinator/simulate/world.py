@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import field
+from dataclasses import field, replace
 from typing import cast
 
 from coordinator.app import Coordinator, Ports
@@ -14,17 +14,18 @@ from coordinator.domain.result import RunResult, Status
 from coordinator.domain.value import value
 from coordinator.models.scripted import ScriptedModel, ScriptedReply
 from coordinator.models.simulated import SimulatedModel
-from coordinator.settings import Settings
+from coordinator.pipelines import Holders
+from coordinator.simulate.bounds import bounds_of
 from coordinator.simulate.drawing import Plan, Visit
 from coordinator.simulate.stage import Stage
-from coordinator.simulation.bounds import Bounds
 from coordinator.simulation.chance import Dice, Names
 from coordinator.simulation.clock import Deadlock, VirtualLoop
 from coordinator.simulation.fingerprint import Fingerprint
-from coordinator.simulation.invariants import Invariants, Probes, Watched
+from coordinator.simulation.invariants import Invariants, Watched
 from coordinator.simulation.offload import Inline
+from coordinator.simulation.probes import Probes
 from coordinator.simulation.stacks import places
-from coordinator.stores.memory.scopes import own_limits
+from coordinator.simulation.touched import Books, Touched
 from coordinator.toolbox.world import Snapshots
 
 AFTERMATH_S = 1.0
@@ -101,13 +102,11 @@ class _World:
         self._ended_at = 0.0
         self._loop: asyncio.AbstractEventLoop
         self._scripts = Scripts(stage.script)
+        self._invariants: Invariants
         self._coordinator = Coordinator(
             stage.team, plan.settings, world=stage.world, observers=[self._watch], models=self._models(supplies),
             faults=plan.faults, ports=self._ports(), snapshots=supplies.images,
         )  # fmt: skip
-        # The policies know the holders by protocols that need not tell their state; those that app builds all do.
-        self._invariants = Invariants(cast(Watched, self._coordinator.held), _bounds(plan.settings))
-        self._probes = Probes(self._coordinator.held.breakers, self._invariants)
 
     async def live(self) -> None:
         """Let everybody ask, and check what is left when the last run has ended."""
@@ -145,8 +144,18 @@ class _World:
     def _ports(self) -> Ports:
         offloading = self._dice.stream("offload")
         return Ports(
-            self._stamp, Names(), self._dice.stream("chance"), lambda stragglers: Inline(stragglers, offloading)
-        )
+            self._stamp, Names(), self._dice.stream("chance"), lambda stragglers: Inline(stragglers, offloading),
+            around=self._watched,
+        )  # fmt: skip
+
+    def _watched(self, built: Holders) -> Holders:
+        # The policies know the holders by protocols that need not tell their state; those that app builds all do.
+        ledger = Touched(cast(Books, built.ledger))
+        held = replace(built, ledger=ledger)
+        bounds = bounds_of(self._plan.settings)
+        self._invariants = Invariants(cast(Watched, held), bounds, ledger.touched)
+        probes = Probes(held.breakers, self._invariants.breach)
+        return replace(held, faults=(probes, *held.faults), model_faults=(probes, *held.model_faults))
 
     def _stamp(self) -> float:
         return self._plan.start + self._loop.time()
@@ -182,26 +191,10 @@ class _World:
             if words is None:
                 words = self._scripts if provider == "scripted" else supplies.words
             chance = self._dice.stream(f"model {provider}")
-            simulated = SimulatedModel(words, chance, mishaps=self._plan.mishaps, outages=self._plan.outages)
-            models[provider] = self._attended(provider, simulated)
+            models[provider] = SimulatedModel(
+                words, chance, mishaps=self._plan.mishaps, outages=self._plan.outages
+            )  # fmt: skip
         return models
-
-    def _attended(self, provider: str, answers: Model) -> Model:
-        async def attended(model: str, request: ModelRequest) -> ModelReply:
-            dependency = f"{provider}:{model}"
-            if not self._probes.begin(dependency):
-                return await answers(model, request)
-            try:
-                return await answers(model, request)
-            finally:
-                self._probes.end(dependency)
-
-        return attended
-
-
-def _bounds(settings: Settings) -> Bounds:
-    rates = settings.gate_limits()
-    return Bounds(lambda name: own_limits(rates, name), settings.admission.runs, settings.admission.waiting)
 
 
 class Scripts:

@@ -1,6 +1,6 @@
 """What must hold at every moment, whatever happens: checked after every event of a simulated world."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from coordinator.domain.events import Event, Kind
@@ -13,8 +13,9 @@ MOST = 20
 HELD = (
     "money: settled + reserved <= ceiling + overrun, on every account",
     "no counter below zero",
-    "gates: no window lets more through than its limit; no more runs and waiters than admission allows",
-    "breakers: one probe at a time when half open, no call when open",
+    "gates: no window of a model, tool, user, agent, tenant, provider or of all lets more requests and tokens through "
+    "than its limit; no more runs and waiters than admission allows",
+    "breakers: of every model and every tier of a tool, one probe at a time when half open, no call when open",
     "events: numbered without gaps, and all that started ended",
     "nothing left behind: no reservation, place, permit, waiter or task",
     "nothing hung",
@@ -30,10 +31,17 @@ class Snapshots(Protocol):
 
 
 class Accounts(Snapshots, Protocol):
-    """The accounts of money, which are looked at after every event, and so without a copy of each."""
+    """The accounts of money, which are looked at often, and so without a copy of each."""
 
     def books(self) -> Iterable[Any]:
         """Return every account as it lives."""
+
+
+class Gates(Snapshots, Protocol):
+    """The gates, which are looked at often, and so without a copy of each."""
+
+    def gates(self) -> Iterable[Any]:
+        """Return every gate as it lives."""
 
 
 class Watched(Protocol):
@@ -44,7 +52,7 @@ class Watched(Protocol):
         """The accounts of money."""
 
     @property
-    def gates(self) -> Snapshots:
+    def gates(self) -> Gates:
         """The gates."""
 
     @property
@@ -62,10 +70,14 @@ class Invariants:
     Args:
         held: what is watched.
         bounds: of gates and admission, which are looked at after every sixteenth event; not watched when left out.
+        touched: yields the accounts that may have changed since it was asked last; by default all are looked at.
     """
 
-    def __init__(self, held: Watched, bounds: Bounds | None = None) -> None:
+    def __init__(
+        self, held: Watched, bounds: Bounds | None = None, touched: Callable[[], Iterable[Any]] | None = None
+    ) -> None:
         self._held = held
+        self._touched = touched or held.ledger.books
         self._passages = Passages(bounds) if bounds else None
         self._runs: dict[str, _Run] = {}
         self.breaches: list[str] = []
@@ -76,14 +88,17 @@ class Invariants:
         """Check what can have changed since the last event."""
         self.events += 1
         self._follow(event)
-        self.check_money(event)
+        self._judge(self._touched(), event)
         if self._passages is not None and self.events % 16 == 0:
-            for breach in self._passages.look(self._held.gates.snapshot(), self._held.admission.snapshot(), event.at):
+            for breach in self._passages.look(self._held.gates.gates(), self._held.admission.snapshot(), event.at):
                 self._tell(breach, event)
 
-    def check_money(self, event: Event | None = None) -> None:
+    def check_money(self) -> None:
         """Check the law of money on every account."""
-        for account in self._held.ledger.books():
+        self._judge(self._held.ledger.books())
+
+    def _judge(self, accounts: Iterable[Any], event: Event | None = None) -> None:
+        for account in accounts:
             settled, reserved = account.settled, account.reserved
             beyond = settled + reserved > account.ceiling + account.overrun
             if beyond or settled < 0 or reserved < 0 or account.reservations < 0:
@@ -105,6 +120,9 @@ class Invariants:
                 self._tell(f"left behind: {dollars(account.reserved)} is still held on account {account.name}")
             if account.name.startswith("run/"):
                 self._tell(f"left behind: account {account.name} of a run that has ended")
+        if self._passages is not None:
+            for breach in self._passages.at_end(self._held.gates.gates()):
+                self._tell(breach)
         self._check_counters(self._held.gates.snapshot(), "waiting", "out")
         self._check_counters(self._held.breakers.snapshot(), "probing")
         self._check_counters([self._held.admission.snapshot()], "running", "waiting")
@@ -161,36 +179,6 @@ class _Run:
         self.seq = 0
         self.open: list[tuple[Kind, str]] = []
         self.ended = False
-
-
-class Probes:
-    """Watches that a breaker that is half open lets one call through at a time.
-
-    Args:
-        breakers: those of the world.
-        told: hears of every breach.
-    """
-
-    def __init__(self, breakers: Any, told: Invariants) -> None:
-        self._breakers = breakers
-        self._told = told
-        self._probing: dict[str, int] = {}
-
-    def begin(self, dependency: str) -> bool:
-        """Say that a call of *dependency* begins; return whether it is a probe, which `end` must be told of."""
-        state = self._breakers.of(dependency).state
-        if state == "open":
-            self._told.breach(f"breaker: {dependency} was called while it is open")
-        if state != "half-open":
-            return False
-        self._probing[dependency] = self._probing.get(dependency, 0) + 1
-        if self._probing[dependency] > 1:
-            self._told.breach(f"breaker: {dependency} is probed by {self._probing[dependency]} calls at once")
-        return True
-
-    def end(self, dependency: str) -> None:
-        """Say that a probe of *dependency* has ended."""
-        self._probing[dependency] -= 1
 
 
 _STARTED_BY = {

@@ -11,11 +11,11 @@ from coordinator.domain.result import Issue
 from coordinator.domain.value import value
 from coordinator.telemetry.charts import span
 from coordinator.telemetry.run_files import Record
-from coordinator.telemetry.tree import Node, RunTree
+from coordinator.telemetry.tree import Node, NodeKind, RunTree
 
 UNFINISHED = "unfinished"
 REFUSED = "refused"
-CALLS = {"model": "model call", "tool": "tool call", "agent": "delegation"}
+CALLS: dict[NodeKind, str] = {"model": "model call", "tool": "tool call", "agent": "delegation"}
 
 
 @value

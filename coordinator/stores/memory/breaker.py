@@ -108,6 +108,8 @@ class Breaker(pybreaker.CircuitBreakerListener):
         self._calm = Trial(self)
         self._probe: Trial | None = None
         self.state: str = pybreaker.STATE_CLOSED
+        self.spotless = True
+        """Whether it is closed and remembers no failure, so that a success says nothing new."""
         self._machine = pybreaker.CircuitBreaker(
             fail_max=limits.failures, reset_timeout=limits.cooldown_s, listeners=[self], throw_new_error_on_trip=False
         )
@@ -146,6 +148,7 @@ class Breaker(pybreaker.CircuitBreakerListener):
         if self._failures or trial is not self._calm:
             self._failures = 0
             self._record(_pass)
+        self.spotless = self.state == pybreaker.STATE_CLOSED and not self._window.calls
 
     def snapshot(self) -> BreakerState:
         """Return the breaker as it stands."""
@@ -173,10 +176,12 @@ class Breaker(pybreaker.CircuitBreakerListener):
         elif self.state == pybreaker.STATE_CLOSED:
             self._failures = 0
         self._window.clear()
+        self.spotless = self.state == pybreaker.STATE_CLOSED
         if self._on_transition is not None:
             self._on_transition(self._dependency, old, self.state)
 
     def _fail(self) -> None:
+        self.spotless = False
         self._failures += 1
         window, limits = self._window, self._limits
         window.count(self._now(), failed=True)
@@ -221,7 +226,8 @@ class Trial:
 
     def succeeded(self) -> None:
         """Say that the call went well."""
-        self._breaker.ended(self, failed=False)
+        if not self._breaker.spotless:
+            self._breaker.ended(self, failed=False)
 
     def failed(self, error: Exception) -> None:
         """Say that the call failed in a way that counts."""

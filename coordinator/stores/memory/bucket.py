@@ -35,6 +35,12 @@ class Bucket:
         self._limiter.has_capacity(0)  # lets it leak up to now
         return self._limiter._level  # noqa: SLF001 - aiolimiter has no reading, no debt and no refund; a test pins it
 
+    def fits(self, amount: float) -> bool:
+        """Say whether *amount* fits now."""
+        capacity = self.capacity
+        self._limiter.has_capacity(0)  # as above, and without another call
+        return self._limiter._level + (amount if amount < capacity else capacity) <= capacity  # noqa: SLF001 - as above
+
     def delay(self, amount: float, ahead: float = 0.0) -> float:
         """Return the seconds until *amount* fits when *ahead* passes before it; 0 when it fits now."""
         capacity = self.capacity
@@ -48,8 +54,8 @@ class Bucket:
             self._lows.note(now, level)
         self._limiter._level = level + amount  # noqa: SLF001 - as above
 
-    def give(self, amount: float, taken_at: float, now: float) -> None:
-        """Give back what has not leaked out yet of *amount*, which was taken too much at *taken_at*."""
+    def give(self, amount: float, taken_at: float, now: float) -> float:
+        """Give back what has not leaked out yet of *amount*, which was taken too much at *taken_at*; return it."""
         level = self.level
         if self._lows is None:
             left = max(0.0, amount - (now - taken_at) * self._rate)
@@ -57,3 +63,4 @@ class Bucket:
             self._lows.note(now, level)
             left = min(amount, self._lows.since(taken_at))
         self._limiter._level = max(0.0, level - left)  # noqa: SLF001 - as above
+        return left

@@ -6,7 +6,8 @@ and newcomers overtake those who wait.
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from coordinator.domain import ports
 from coordinator.domain.errors import Refused
@@ -68,9 +69,13 @@ class Gates:
         gate = self._gates.get(dependency) or self.of(dependency)
         return self._scopes.around(gate, scope, dependency) if self._scoped else gate
 
+    def gates(self) -> Iterable[Any]:
+        """Return every gate itself, for who looks at all of them often and changes none."""
+        return (*self._gates.values(), *self._scopes)
+
     def snapshot(self) -> tuple[GateState, ...]:
         """Return every gate as it stands; needs a running event loop."""
-        return tuple(gate.snapshot() for gate in (*self._gates.values(), *self._scopes))
+        return tuple(gate.snapshot() for gate in self.gates())
 
 
 class Gate:
@@ -97,10 +102,13 @@ class Gate:
 
     def try_take(self, tokens: int) -> "Permit | None":
         """Take a place at once, or return None when there is none or others wait for one."""
-        if self._queue.size or self._meter.delay(tokens) > 0:
+        if self._queue.size:
+            return None
+        taken_at = self._meter.try_take(tokens)
+        if taken_at is None:
             return None
         self._admitted += 1
-        return Permit(self, tokens, self._meter.take(tokens), None)
+        return Permit(self, tokens, taken_at, None)
 
     def fits(self, tokens: int) -> bool:
         """Say whether `try_take` would succeed."""
@@ -153,6 +161,16 @@ class Gate:
             self._name, self._queue.size, self._admitted - self._ended, self._admitted, self._refunded, self._refused,
             meter.request_level, meter.token_level, meter.paused_until, self._queue.snapshot(),
         )  # fmt: skip
+
+    @property
+    def name(self) -> str:
+        """Whose gate it is."""
+        return self._name
+
+    @property
+    def passed(self) -> tuple[int, float, int]:
+        """Requests and tokens let through so far, less what was given back, and how many calls wait."""
+        return self._admitted - self._refunded, self._meter.passed, self._queue.size
 
     @property
     def idle(self) -> bool:
@@ -256,28 +274,26 @@ class Gate:
         )  # fmt: skip
 
 
+@value
 class Permit:
     """A place taken in a gate; exactly one of `refund`, `correct` and `keep` follows."""
 
-    __slots__ = ("_gate", "flow", "taken_at", "tokens")
-
-    def __init__(self, gate: Gate, tokens: int, taken_at: float, flow: Flow | None) -> None:
-        self._gate = gate
-        self.tokens = tokens
-        self.taken_at = taken_at
-        self.flow = flow
+    gate: Gate
+    tokens: int
+    taken_at: float
+    flow: Flow | None
 
     def refund(self) -> None:
         """Give requests and tokens back: nothing was sent."""
-        self._gate.give_back(self)
+        self.gate.give_back(self)
 
     def correct(self, tokens: int) -> None:
         """Replace the estimate by the *tokens* that were really used."""
-        self._gate.correct(self, tokens)
+        self.gate.correct(self, tokens)
 
     def keep(self) -> None:
         """Leave the estimate as it is: it is all that will ever be known."""
-        self._gate.keep()
+        self.gate.keep()
 
 
 class _Waiter(Waiting):

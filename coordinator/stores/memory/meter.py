@@ -18,7 +18,7 @@ class Meter:
         limits: how much may pass.
     """
 
-    __slots__ = ("_limits", "_loop", "_quota", "_requests", "_tokens", "paused_until")
+    __slots__ = ("_limits", "_loop", "_quota", "_requests", "_tokens", "passed", "paused_until")
 
     def __init__(self, limits: GateLimits) -> None:
         self._limits = limits
@@ -28,6 +28,8 @@ class Meter:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.paused_until = -math.inf
         """Loop time until which nobody passes."""
+        self.passed = 0.0
+        """Tokens let through so far, as estimated and without debts, less what was given back; 0 without a limit."""
 
     @property
     def request_level(self) -> float:
@@ -69,13 +71,24 @@ class Meter:
             delay = max(delay, self._quota.delay(tokens, self.now()))
         return delay
 
+    def try_take(self, tokens: int) -> float | None:
+        """Take one request of *tokens* if it fits now; return the loop time at which it was taken, or None."""
+        if self._requests is not None and not self._requests.fits(1):
+            return None
+        if self._tokens is not None and not self._tokens.fits(tokens):
+            return None
+        if (self.paused_until > 0 or self._quota is not None) and self.delay(tokens) > 0:
+            return None
+        return self.take(tokens)
+
     def take(self, tokens: int) -> float:
         """Take one request of *tokens*, whether it fits or not; return the loop time at which it was taken."""
         now = self.now()
-        if self._requests:
+        if self._requests is not None:
             self._requests.take(1, now)
-        if self._tokens:
+        if self._tokens is not None:
             self._tokens.take(tokens, now)
+            self.passed += min(tokens, self._tokens.capacity)
         if self._quota is not None:
             self._quota.take(1, tokens)
         return now
@@ -86,7 +99,7 @@ class Meter:
         if self._requests:
             self._requests.give(1, taken_at, now)
         if self._tokens:
-            self._tokens.give(tokens, taken_at, now)
+            self.passed -= min(self._tokens.give(tokens, taken_at, now), self._tokens.capacity)
         if self._quota is not None:
             self._quota.take(-1, -tokens)
 
@@ -95,7 +108,7 @@ class Meter:
         if self._tokens and more > 0:
             self._tokens.take(more, self.now())
         elif self._tokens and more < 0:
-            self._tokens.give(-more, taken_at, self.now())
+            self.passed -= min(self._tokens.give(-more, taken_at, self.now()), self._tokens.capacity)
         if self._quota is not None:
             self._quota.take(0, more)
 
