@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 
 from rich.console import Console, Group, RenderableType
-from rich.constrain import Constrain
-from rich.table import Table
 from rich.text import Text
 
 from coordinator.cli.figures import counted, duration, model_name, money, printable
@@ -25,21 +23,28 @@ def draw(tree: RunTree, console: Console, *, live: bool) -> RenderableType:
         return Text()
     rows = list(_rows(tree.root))
     hidden = max(0, len(rows) - (console.height - 3)) if live else 0
-    grid = Table.grid(expand=True, padding=(0, 1, 0, 0))
-    grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    grid.add_column(justify="right", no_wrap=True)
-    grid.add_column(justify="right", no_wrap=True)
+    plain, width = console.options.ascii_only, min(console.width, WIDEST)
+    shown = [
+        (_label(guides.translate(PLAIN) if plain else guides, node), _time(tree, node), _money(node))
+        for guides, node in rows[hidden:]
+    ]
+    times, sums = (max(len(row[column]) for row in shown) for column in (1, 2))
+    lines = [_line(row, times, sums, width) for row in shown]
     if hidden:
-        grid.add_row(Text(f"… {counted(hidden, 'line')} above", "dim"))
-    plain = console.options.ascii_only
-    for guides, node in rows[hidden:]:
-        grid.add_row(
-            _label(guides.translate(PLAIN) if plain else guides, node),
-            _time(tree, node),
-            Text(money(node.spent) if node.spent else "", "dim"),
-        )
-    drawn = Constrain(grid, WIDEST)
-    return Group(drawn, _status(tree, plain=plain)) if live else drawn
+        lines.insert(0, Text(f"… {counted(hidden, 'line')} above", "dim"))
+    return Group(*lines, _status(tree, plain=plain)) if live else Group(*lines)
+
+
+def _line(row: tuple[Text, Text, Text], times: int, sums: int, width: int) -> Text:
+    """Return one row, its figures below those of the others; a label without figures may have their room."""
+    label, time, spent = row
+    if not time and not spent:
+        label.truncate(width, overflow="ellipsis")
+        return label
+    label.truncate(max(1, width - times - sums - 2), overflow="ellipsis", pad=True)
+    for widest, figure in ((times, time), (sums, spent)):
+        label.append(" " * (1 + widest - len(figure))).append(figure)
+    return label
 
 
 def _rows(node: Node, before: str = "", guides: str = "") -> Iterator[tuple[str, Node]]:

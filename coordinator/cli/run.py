@@ -5,11 +5,11 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, redirect_stdout
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
 from coordinator.cli.display import watch
 from coordinator.cli.exits import OF_STATUS

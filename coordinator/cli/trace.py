@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from coordinator.cli.drawing import WIDEST, draw
+from coordinator.cli.drawing import draw
 from coordinator.cli.figures import counted, duration, model_name, money, printable
 from coordinator.cli.report import STYLES
 from coordinator.cli.screen import screen
@@ -22,6 +22,9 @@ from coordinator.telemetry.story import REFUSED, Spending, Story, tell
 from coordinator.telemetry.trace_page import page_of
 from coordinator.telemetry.tree import Node
 from coordinator.workspace import find_workspace
+
+
+_COUNTED = {"retry": "retried attempt", "fallback": "fallback", REFUSED: "refusal"}
 
 
 def trace(
@@ -60,7 +63,7 @@ def _record(asked: str) -> Record:
     return run_files.read(run_files.find(root / run_files.FOLDER, asked))
 
 
-def _parts(story: Story, console: Console) -> Iterator[Text | Table]:
+def _parts(story: Story, console: Console) -> Iterator[RenderableType]:
     """Yield what is printed, part by part."""
     yield _head(story)
     warnings = [Text(f"! {told}", "yellow") for told in story.shortcomings()]
@@ -68,7 +71,7 @@ def _parts(story: Story, console: Console) -> Iterator[Text | Table]:
         yield Text("\n").join(warnings)
     _name_figures(story)
     yield draw(story.tree, console, live=False)
-    yield _bill(story, console)
+    yield _bill(story)
     issues = [f"! {issue.code}: {printable(issue.message)}" for issue, _ in story.issues]
     if issues:
         yield Text("\n".join(issues), "yellow")
@@ -93,13 +96,17 @@ def _name_figures(story: Story) -> None:
             node.detail = counted(facts["passages"], "passage")
 
 
-def _bill(story: Story, console: Console) -> Table:
+def _bill(story: Story) -> Table:
     """Return who spent what: agents, then models and tools."""
     grid = Table.grid(padding=(0, 2, 0, 0))
-    for column in ("left", "right", "right", "right", "right"):
-        grid.add_column(justify="left" if column == "left" else "right", no_wrap=True)
+    grid.add_column(no_wrap=True)
+    for _ in range(4):
+        grid.add_column(justify="right", no_wrap=True)
     grid.add_row(*(Text(title, "dim") for title in ("", "calls", "tokens in", "out", "cost")))
-    for one in (*story.spending(_agent), *story.spending(_target)):
+    for one in story.spending(_agent):
+        grid.add_row(*_row(one))
+    grid.add_row()
+    for one in story.spending(_target):
         grid.add_row(*_row(one))
     return grid
 
@@ -121,14 +128,11 @@ def _target(node: Node) -> str:
 
 
 def _end(story: Story) -> Text:
-    status = Text(story.status, STYLES.get(story.status, "bold red"))
+    style = next((style for known, style in STYLES.items() if known == story.status), "bold red")
+    status = Text(printable(story.status), style)
     tree, code = story.tree, story.root.code
     facts = [code] if code not in ("ok", "", story.status) else []
     facts += [duration(story.seconds), f"{money(story.cost)} of {money(tree.ceiling)}"]
     facts += [counted(story.count(kind), word) for kind, word in _COUNTED.items() if story.count(kind)]
     facts += [f"{duration(seconds)} waited for {cause}" for cause, seconds in story.waits.items()]
     return status + Text("".join(f" · {fact}" for fact in facts), "dim")
-
-
-_COUNTED = {"retry": "retried attempt", "fallback": "fallback", REFUSED: "refusal"}
-__all__ = ["WIDEST", "trace"]

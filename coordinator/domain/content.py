@@ -45,6 +45,8 @@ class ToolUse:
     name: str
     arguments: str
     origin: Origin = MODEL
+    signature: str = ""
+    """What the provider wants to see again beside it, unread; the others leave it out."""
 
 
 @value
@@ -118,7 +120,7 @@ def _part_size(part: Part) -> int:
     if isinstance(part, Text):
         return json_bytes(part.text)
     if isinstance(part, ToolUse):
-        return len(part.id) + len(part.name) + json_bytes(part.arguments)
+        return len(part.id) + len(part.name) + len(part.signature) + json_bytes(part.arguments)
     if isinstance(part, ToolResult):
         return len(part.id) + len(part.name) + json_bytes(part.text)
     return _declared(part)

@@ -25,11 +25,14 @@ class ToolSpec:
     schema: Schema
     size: int = 0
     """Bytes of the three above as JSON."""
+    text: bytes = field(default=b"[]", repr=False, compare=False)
+    """The three above as JSON, whatever the order of keys."""
 
     @staticmethod
     def of(name: str, description: str, schema: Schema) -> "ToolSpec":
         """Build a spec and measure it, once per tool."""
-        return ToolSpec(name, description, schema, len(orjson.dumps([name, description, schema])))
+        text = orjson.dumps([name, description, schema], option=orjson.OPT_SORT_KEYS)
+        return ToolSpec(name, description, schema, len(text), text)
 
 
 @value
@@ -40,11 +43,14 @@ class OutputSpec:
     schema: Schema
     size: int = 0
     """Bytes of the two above as JSON."""
+    text: bytes = field(default=b"[]", repr=False, compare=False)
+    """The two above as JSON, whatever the order of keys."""
 
     @staticmethod
     def of(name: str, schema: Schema) -> "OutputSpec":
         """Build a spec and measure it, once per output type."""
-        return OutputSpec(name, schema, len(orjson.dumps([name, schema])))
+        text = orjson.dumps([name, schema], option=orjson.OPT_SORT_KEYS)
+        return OutputSpec(name, schema, len(text), text)
 
 
 @value
@@ -78,8 +84,8 @@ class ModelRequest:
         """Name of the request by content; equal requests have equal digests, whatever the order of keys."""
         if not self._digest:
             whole: list[Any] = [self.model, [[m.role, [_plain(p) for p in m.parts]] for m in self.messages]]
-            whole.append([[t.name, t.description, t.schema] for t in self.tools])
-            whole.append([self.output.name, self.output.schema] if self.output else None)
+            whole.append([orjson.Fragment(tool.text) for tool in self.tools])
+            whole.append(orjson.Fragment(self.output.text) if self.output else None)
             whole.append(self.max_output_tokens)
             text = orjson.dumps(whole, option=orjson.OPT_SORT_KEYS)
             assign(self, "_digest", blake2b(text, digest_size=16).hexdigest())
@@ -136,7 +142,7 @@ class Model(Protocol):
 
 def _plain(part: Text | ToolUse | ToolResult) -> list[str]:
     if isinstance(part, Text):
-        return ["text", part.text.encode("utf-8", "replace").decode()]
+        return ["text", part.text if part.text.isascii() else part.text.encode("utf-8", "replace").decode()]
     if isinstance(part, ToolUse):
         return ["use", part.id, part.name, part.arguments]
     if isinstance(part, ToolResult):

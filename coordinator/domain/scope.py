@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from coordinator.domain.content import Passage
@@ -79,7 +80,8 @@ class RunState:
     )  # fmt: skip
 
     loop: asyncio.AbstractEventLoop
-    """The event loop that the run lives in; its clock measures durations."""
+    """The event loop that the run lives in; its clock measures durations. Kept, because every layer of every call reads
+    it, and asking asyncio for it is a system call in Python 3.11. Unset in a state that is made outside of any loop."""
 
     def __init__(
         self,
@@ -123,14 +125,8 @@ class RunState:
         """Whether anybody is told what happens; where nobody is, nothing need be put into words."""
         self._seq = 0
         self._own: dict[object, Any] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        # Reached for `loop` alone, and once a run: asking asyncio for the running loop is a system call in Python 3.11,
-        # and a property would cost every layer of every call.
-        if name != "loop":
-            raise AttributeError(name)
-        self.loop = asyncio.get_running_loop()
-        return self.loop
+        with suppress(RuntimeError):
+            self.loop = asyncio.get_running_loop()
 
     def own(self, owner: object, factory: Callable[[], S]) -> S:
         """Return the one instance of *owner*'s state in this run, made by *factory* on first use."""

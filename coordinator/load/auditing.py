@@ -21,6 +21,8 @@ class AuditedLedger(ports.Ledger):
     def __init__(self, ledger: Ledger, check: Check) -> None:
         self._ledger = ledger
         self._check = check
+        self.most_held = 0
+        """Micro-dollars: the most that a single call has held."""
 
     @property
     def waiting(self) -> int:
@@ -63,6 +65,7 @@ class AuditedLedger(ports.Ledger):
     def _audited(self, found: Reservation | None, accounts: Sequence[Account]) -> "AuditedReservation | None":
         if found is None:
             return None
+        self.most_held = max(self.most_held, found.amount)
         names = [account.name for account in accounts]
         self.audit(names)
         return AuditedReservation(found, self, names)

@@ -24,6 +24,7 @@ from coordinator.simulate.tenants import tenant_names
 from coordinator.simulate.world import Scripts
 from coordinator.simulation.chance import Dice
 from coordinator.simulation.invariants import Invariants, Watched
+from coordinator.stores.memory.books import Book
 from coordinator.stores.memory.ledger import Ledger, LedgerLimits
 
 
@@ -122,7 +123,10 @@ class Drive:
                     self._at_end()
 
     def _audited(self, limits: LedgerLimits, stamp: Stamp) -> AuditedLedger:
-        return AuditedLedger(Ledger(limits, stamp), lambda book: self._invariants.check_account(book))
+        return AuditedLedger(Ledger(limits, stamp), self._check)
+
+    def _check(self, book: Book) -> None:
+        self._invariants.check_account(book)
 
     def breach(self, what: str) -> None:
         """Say that something did not hold."""

@@ -1,4 +1,4 @@
-"""The accounts that runs share, over time: of each kind the fullest few, from the moment at which they were among them."""
+"""The accounts that runs share, over time: of each kind the fullest few, from when they were among them."""
 
 from collections.abc import Iterable
 from heapq import nlargest
@@ -10,6 +10,10 @@ FEW = 5
 """Accounts of a kind that are shown."""
 MOST = 4 * FEW
 """Accounts of a kind that are followed: who was among the fullest once may not be in the end."""
+
+
+OWN = frozenset({"run", "allowance"})
+"""Kinds of accounts that belong to one run."""
 
 
 def kind_of(account: str) -> str:
@@ -32,7 +36,7 @@ class Fullest:
         kinds: dict[str, list[Any]] = {}
         for book in books:
             kind = kind_of(book.name)
-            if kind != "run" and kind != "allowance":
+            if kind not in OWN:
                 kinds.setdefault(kind, []).append(book)
         for kind, found in kinds.items():
             followed = self._followed.setdefault(kind, set())

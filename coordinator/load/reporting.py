@@ -7,7 +7,7 @@ from typing import Any
 from coordinator.domain.money import usd
 from coordinator.load.bottleneck import bottleneck, overloaded
 from coordinator.load.driving import Drive
-from coordinator.load.fullest import FEW, kind_of, used
+from coordinator.load.fullest import FEW, OWN, kind_of, used
 from coordinator.load.histogram import Histogram
 from coordinator.load.measuring import Measured
 from coordinator.load.report import (
@@ -51,7 +51,7 @@ def report_of(drive: Drive) -> LoadReport:
         planned=plan.runs,
         runs=measured.ended,
         sample_share=share,
-        coarse=coarse(test.place.settings, money.per_run_usd) if share < 1 else [],
+        coarse=list(coarse(test.place.settings, usd(held.ledger.most_held))) if share < 1 else [],
         seconds=seconds,
         throughput=measured.ended / seconds / share if seconds else 0.0,
         warm_up=str(plan.warm_up),
@@ -88,7 +88,7 @@ def _waiting(measured: Measured) -> list[Waiting]:
 def _money(drive: Drive) -> Money:
     measured, place = drive.measured, drive.test.place
     ledger: Any = drive.coordinator.held.ledger
-    shared = [account for account in ledger.snapshot() if kind_of(account.name) not in ("run", "allowance")]
+    shared = [account for account in ledger.snapshot() if kind_of(account.name) not in OWN]
     shared.sort(key=lambda account: (-measured.accounts[account.name], -used(account)))
     accounts = [
         AccountUse(

@@ -9,8 +9,8 @@ from coordinator.simulation.faults import FaultRule
 
 DAYS = ("user_day_usd", "tenant_day_usd", "global_usd")
 """Ceilings that many runs share. A session has as many runs in a sample as in the whole."""
-TELLING_RUNS = 20
-"""A ceiling that pays for fewer runs is spent in leaps: what is left is a large part of it."""
+TELLING_CALLS = 20
+"""Of a ceiling that holds fewer calls at once, what the last call does not fit into is a large part."""
 TELLING_PLACES = 5
 # A gate of a handful of requests would refuse what the whole would let wait: then its window grows instead.
 FEWEST_REQUESTS = 10
@@ -54,25 +54,21 @@ def scaled_faults(rules: Sequence[FaultRule], share: float) -> tuple[FaultRule, 
     )
 
 
-def coarse(scaled_settings: Settings, run_usd: float) -> list[str]:
-    """Return the limits of which a sample has so little that it says hardly anything about the whole.
+def coarse(settings: Settings, call_usd: float) -> Iterator[str]:
+    """Yield the limits of which a sample has so little that it says hardly anything about the whole.
 
     Args:
-        scaled_settings: as they hold for the sample.
-        run_usd: what one run costs.
+        settings: as they hold for the sample.
+        call_usd: the worst case of a call, which is held before it.
     """
-    return list(_coarse(scaled_settings, run_usd))
-
-
-def _coarse(settings: Settings, run_usd: float) -> Iterator[str]:
     places: list[tuple[str, Any]] = [("", settings)]
     places += [(f"surfaces.{name}.", one) for name, one in settings.surfaces.items()]
     places += [(f"tenants.{name}.", one) for name, one in settings.tenants.items()]
     for place, limits in places:
         for name in DAYS:
             ceiling = getattr(limits, name, None)
-            if ceiling is not None and ceiling < TELLING_RUNS * run_usd:
-                yield f"{place}{name} pays for {ceiling / run_usd:.1f} runs"
+            if ceiling is not None and ceiling < TELLING_CALLS * call_usd:
+                yield f"{place}{name} holds {ceiling / call_usd:.1f} calls"
     if settings.admission.runs < TELLING_PLACES:
         yield f"admission.runs is {settings.admission.runs}"
 

@@ -1,22 +1,25 @@
-"""What all providers' adapters share: a request goes out, its reply comes in event by event, and is whole or a fault."""
+"""What all adapters of providers share: a request goes out, its reply comes in by events, and is whole or a fault."""
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import orjson
+from orjson import Fragment
 
 from coordinator.domain.errors import CoordinatorError, Fault, Reached
-from coordinator.domain.model import ModelReply, ModelRequest
+from coordinator.domain.model import ModelReply, ModelRequest, OutputSpec, ToolSpec
 from coordinator.domain.ports import Stamp
 from coordinator.domain.timer import Timer
 from coordinator.models.draft import Draft, ErrorEventError
 from coordinator.models.failures import Failure, Sender, failure, unreadable
 from coordinator.models.http import ERRORS, URL, AsyncClient, Headers, Http, Response, fault, headers_of
 from coordinator.models.keys import Vendor, base_url_of, key_of
+from coordinator.models.once import Once
 from coordinator.models.replying import quota, request_id
+from coordinator.models.schemas import answer_tool
 from coordinator.models.sse import Events
 
 MOST_BYTES = 32 * 1024 * 1024
@@ -45,7 +48,9 @@ class Adapter(ABC):
         Invalid: `missing_key`, `bad_key` or `bad_base_url`.
     """
 
-    __slots__ = ("_base", "_headers", "_http", "_key", "_options", "_stamp", "_urls")
+    __slots__ = (
+        "_base", "_headers", "_http", "_key", "_stamp", "_urls", "answers", "formats", "options", "tools",
+    )  # fmt: skip
 
     vendor: ClassVar[Vendor]
 
@@ -62,7 +67,11 @@ class Adapter(ABC):
         self._key = key_of(self.vendor, key)
         self._http = client if isinstance(client, Http) else Http(client)
         self._stamp = stamp
-        self._options = dict(options or {})
+        self.options = dict(options or {})
+        # Written once for each tool and each type, and not in every request.
+        self.tools: Once[ToolSpec, Fragment] = Once(self.tool)
+        self.formats: Once[OutputSpec, Fragment] = Once(self.form)
+        self.answers: Once[OutputSpec, Fragment] = Once(lambda output: self.tool(answer_tool(output)))
         own = {"content-type": "application/json", "accept": "text/event-stream", "accept-encoding": "identity"}
         self._headers = Headers({**own, **self.access(self._key)})
         self._urls: dict[str, URL] = {}
@@ -79,12 +88,20 @@ class Adapter(ABC):
     def ask(self, model: str, request: ModelRequest) -> tuple[dict[str, Any], Draft]:
         """Return the body to send, and the draft that will read what comes back."""
 
+    @abstractmethod
+    def tool(self, spec: ToolSpec) -> Fragment:
+        """Write a tool as the provider wants it."""
+
+    @abstractmethod
+    def form(self, output: OutputSpec) -> Fragment:
+        """Write the type of an answer as the provider wants it."""
+
     async def __call__(self, model: str, request: ModelRequest) -> ModelReply:
         url = self._urls.get(model)
         if url is None:
             url = self._urls[model] = URL(self._base + self.path(model))
         asked, draft = self.ask(model, request)
-        body = dumps({**self._options, **asked} if self._options else asked)
+        body = dumps({**self.options, **asked} if self.options else asked)
         sender = Sender(self.vendor, model, self._key, self._stamp)
         try:
             headers = await self._exchange(url, body, draft, sender)
@@ -129,7 +146,7 @@ async def _listen(response: Response, headers: dict[str, str], draft: Draft, sen
         _take(body, headers, draft, sender)
         draft.ended = True
     else:
-        async with aclosing(response.aiter_bytes()) as chunks:
+        async with aclosing(_chunks(response)) as chunks:
             await _follow(chunks, headers, draft, sender)
             if draft.ended:
                 await _linger(chunks)
@@ -184,9 +201,13 @@ async def _linger(chunks: AsyncIterator[bytes]) -> None:
         return
 
 
+def _chunks(response: Response) -> AsyncGenerator[bytes, None]:
+    return cast(AsyncGenerator[bytes, None], response.aiter_bytes())  # closed at once, and not when it is collected
+
+
 async def _whole(response: Response, most: int) -> bytes:
     body = b""
-    async with aclosing(response.aiter_bytes()) as chunks:
+    async with aclosing(_chunks(response)) as chunks:
         async for chunk in chunks:
             body += chunk
             if len(body) > most:

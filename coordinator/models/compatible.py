@@ -1,4 +1,4 @@
-"""`compatible:NAME@URL`: any server that speaks OpenAI's chat completions, such as vLLM, Ollama, llama.cpp, a gateway."""
+"""`compatible:NAME@URL`: servers that speak OpenAI's chat completions, such as vLLM, Ollama, llama.cpp and gateways."""
 
 from typing import Any
 
@@ -33,8 +33,8 @@ class Compatible:
         Raises:
             Invalid: `unknown_model` or `bad_base_url`.
         """
-        name, at, url = model.partition("@http")
-        url = f"http{url}" if at else self._base_url
+        name, at, rest = model.partition("@http")
+        url = f"http{rest}" if at else self._base_url
         if not name or not url:
             raise Invalid(
                 f"compatible:{model} names no server", code="unknown_model",

@@ -4,7 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from coordinator.domain.content import StopReason, ToolUse
+import orjson
+
+from coordinator.domain.content import StopReason, ToolResult, ToolUse
 from coordinator.domain.errors import Invalid
 from coordinator.domain.model import ModelReply, ModelRequest, Quota
 from coordinator.domain.money import Usage
@@ -60,7 +62,8 @@ class Draft(ABC):
         """Return the whole reply; of one that was cut at its limit, or refused, no tool call is kept.
 
         Args:
-            provider, name: who was asked.
+            provider: who was asked.
+            name: the model that was asked.
             request_id: the provider's name of the request; that of the reply where it is empty.
             quota: what is left to us.
         """
@@ -93,3 +96,17 @@ def unsupported(part: object, provider: str) -> Invalid:
         f"a message has a part of type {type(part).__name__}, which the adapter of {provider} cannot send",
         code="unsupported_part", hint="send text, tool calls and tool results",
     )  # fmt: skip
+
+
+def fields_of(arguments: str) -> dict[str, Any]:
+    """Return the arguments of a call as a model wrote them; what is no JSON object is kept as text."""
+    try:
+        found = orjson.loads(arguments)
+    except orjson.JSONDecodeError:
+        found = None
+    return found if isinstance(found, dict) else {"text": arguments}
+
+
+def went_wrong(result: ToolResult) -> bool:
+    """Whether *result* tells of an error or of a policy's no."""
+    return result.text.startswith(('{"status":"error"', '{"status":"rejected"'))

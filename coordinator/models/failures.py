@@ -18,7 +18,7 @@ TOO_LONG = (
     "input token count", "exceed_context_size", "available context size", "request_too_large", "request too large",
     "context window", "string_above_max_length",
 )  # fmt: skip
-NO_QUOTA = ("insufficient_quota", "credit balance", "billing_hard_limit", "billing_error", "exceeded your current quota")
+NO_QUOTA = ("insufficient_quota", "credit balance", "billing_hard_limit", "billing_error")
 BAD_KEY = ("api key not valid", "api_key_invalid", "invalid_api_key", "incorrect api key", "authentication_error")
 NO_MODEL = ("model_not_found", "invalid model", "model not found")
 THROTTLED = ("overloaded_error", "rate_limit_error", "rate_limit_exceeded", "resource_exhausted")

@@ -22,6 +22,7 @@ class Vendor:
 
 
 OPENAI = Vendor("openai", "https://api.openai.com/v1", "OPENAI_BASE_URL", ("OPENAI_API_KEY",))
+RESPONSES = Vendor("openai-responses", OPENAI.url, OPENAI.url_variable, OPENAI.key_variables)
 ANTHROPIC = Vendor("anthropic", "https://api.anthropic.com", "ANTHROPIC_BASE_URL", ("ANTHROPIC_API_KEY",))
 GOOGLE = Vendor(
     "google", "https://generativelanguage.googleapis.com", "GOOGLE_GEMINI_BASE_URL",

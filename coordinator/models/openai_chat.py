@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
+from orjson import Fragment
 
 from coordinator.domain.content import Message, StopReason, Text, ToolResult, ToolUse
 from coordinator.domain.model import ModelRequest, OutputSpec, ToolSpec
@@ -11,8 +12,7 @@ from coordinator.domain.money import Usage
 from coordinator.models.adapter import Adapter
 from coordinator.models.draft import Draft, ErrorEventError, count, unsupported
 from coordinator.models.keys import COMPATIBLE, OPENAI
-from coordinator.models.once import Once
-from coordinator.models.schemas import ANSWER, answer_tool, check_names, plain_name, strict
+from coordinator.models.schemas import ANSWER, check_names, plain_name, strict
 
 STOPS = {
     "stop": StopReason.END, "tool_calls": StopReason.TOOL_USE, "function_call": StopReason.TOOL_USE,
@@ -23,15 +23,10 @@ STOPS = {
 class OpenAIChat(Adapter):
     """OpenAI's models by chat completions."""
 
-    __slots__ = ("_formats", "_tools")
+    __slots__ = ()
 
     vendor = OPENAI
     limit = "max_completion_tokens"
-
-    def __init__(self, **given: Any) -> None:
-        super().__init__(**given)
-        self._tools = Once(_tool)
-        self._formats = Once(_format)
 
     def access(self, key: str) -> dict[str, str]:
         """Return the header that carries the key."""
@@ -45,10 +40,21 @@ class OpenAIChat(Adapter):
         """Return a request for a stream with its usage at the end."""
         body = self._body(model, request)
         if request.tools:
-            body["tools"] = [self._tools(tool) for tool in request.tools]
+            body["tools"] = [*map(self.tools, request.tools)]
         if request.output is not None:
-            body["response_format"] = self._formats(request.output)
+            body["response_format"] = self.formats(request.output)
         return body, ChatDraft(request)
+
+    def tool(self, spec: ToolSpec) -> Fragment:
+        """Write a tool as a function."""
+        function = {"name": spec.name, "description": spec.description, "parameters": spec.schema}
+        return Fragment(orjson.dumps({"type": "function", "function": function}))
+
+    def form(self, output: OutputSpec) -> Fragment:
+        """Write the type of an answer for the strict mode, or as it is where that cannot say it."""
+        schema = strict(output.schema)
+        told = {"name": plain_name(output.name), "schema": schema or output.schema, "strict": schema is not None}
+        return Fragment(orjson.dumps({"type": "json_schema", "json_schema": told}))
 
     def _body(self, model: str, request: ModelRequest) -> dict[str, Any]:
         messages: list[dict[str, Any]] = []
@@ -67,14 +73,10 @@ class CompatibleChat(OpenAIChat):
     of the reply, and then no tool is ever called.
     """
 
-    __slots__ = ("_answers",)
+    __slots__ = ()
 
     vendor = COMPATIBLE
     limit = "max_tokens"
-
-    def __init__(self, **given: Any) -> None:
-        super().__init__(**given)
-        self._answers = Once(lambda output: _tool(answer_tool(output)))
 
     def ask(self, model: str, request: ModelRequest) -> tuple[dict[str, Any], Draft]:
         """Return the same, with a tool for the answer beside other tools."""
@@ -82,7 +84,7 @@ class CompatibleChat(OpenAIChat):
             return super().ask(model, request)
         check_names(request.tools)
         body = self._body(model, request)
-        body["tools"] = [*map(self._tools, request.tools), self._answers(request.output)]
+        body["tools"] = [*map(self.tools, request.tools), self.answers(request.output)]
         body["tool_choice"] = "required"
         return body, ChatDraft(request, ANSWER)
 
@@ -176,14 +178,3 @@ def _say(message: Message, into: list[dict[str, Any]]) -> None:
     if calls:
         said["tool_calls"] = calls
     into.append(said)
-
-
-def _tool(tool: ToolSpec) -> orjson.Fragment:
-    function = {"name": tool.name, "description": tool.description, "parameters": tool.schema}
-    return orjson.Fragment(orjson.dumps({"type": "function", "function": function}))
-
-
-def _format(output: OutputSpec) -> orjson.Fragment:
-    schema = strict(output.schema)
-    told = {"name": plain_name(output.name), "schema": schema or output.schema, "strict": schema is not None}
-    return orjson.Fragment(orjson.dumps({"type": "json_schema", "json_schema": told}))

@@ -98,7 +98,7 @@ def _strictly(node: Node) -> Node:
     if one:
         if len(one) > 1:
             raise LooseError
-        return {**one[0], **{name: held for name, held in node.items() if name == "description" and "$ref" not in one[0]}}
+        return dict(one[0])
     if "oneOf" in node:
         node["anyOf"] = node.pop("oneOf")
     kept = {name: held for name, held in node.items() if name in _STRICT}

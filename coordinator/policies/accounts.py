@@ -25,7 +25,6 @@ class Stretch:
     ends: float
 
 
-
 class Accounts:
     """Names the accounts of a call, from the narrowest to the widest; days and periods are of UTC, by *stamp*.
 
@@ -36,7 +35,7 @@ class Accounts:
 
     Args:
         stamp: the injected clock, UTC seconds.
-        everybody: the ceiling of what all runs together may cost in a *period*, in micro-dollars; None: no such account.
+        everybody: micro-dollars, the ceiling of all runs together in a *period*; None: no such account.
         period: how long everybody's account lasts.
     """
 

@@ -6,8 +6,9 @@ import signal
 import threading  # noqa: TID251 - only to see that there are none, because a fork would lose them
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from multiprocessing.connection import Connection
+
+from msgspec.structs import replace
 
 from coordinator.domain.errors import CoordinatorError
 from coordinator.simulate.world import WorldReport

@@ -4,8 +4,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import field, replace
+from dataclasses import field
 from typing import cast
+
+from msgspec.structs import replace
 
 from coordinator.app import Coordinator, Ports
 from coordinator.domain.events import Event, Kind

@@ -103,13 +103,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._out -= 1
 
     def _run_once(self) -> None:
-        if self._dice is None:
+        dice = self._dice
+        if dice is None:
             super()._run_once()  # type: ignore[misc]  # private in the stubs, and the one place where turns are taken
             return
-        self._gather()
         ready = self._ready
+        if self._scheduled:
+            self._gather(dice)
         if len(ready) > 1:
-            self._shuffle(self._dice)
+            self._shuffle(dice)
         if not ready or self._timer_cancelled_count > MOST_CANCELLED or self._selector.may_have_news():
             super()._run_once()  # type: ignore[misc]  # as above
             return
@@ -119,12 +121,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             if not handle._cancelled:
                 handle._run()
 
-    def _gather(self) -> None:
+    def _gather(self, dice: random.Random) -> None:
         """Make ready, in a random order, all timers that are due; when nothing else is, those that come next."""
-        timers = self._scheduled
-        if not timers:
-            return
-        if not self._ready and not self._stopping and not self.waits_outside():
+        timers, ready = self._scheduled, self._ready
+        if not ready and not self._stopping and not self.waits_outside():
             self._now = max(self._now, self._next())
         if not timers or timers[0]._when > self._now:
             return
@@ -138,9 +138,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             else:
                 self._now = max(self._now, timer._when)
                 due.append(timer)
-        if len(due) > 1 and self._dice is not None:
-            self._dice.shuffle(due)
-        self._ready.extend(due)
+        if len(due) > 1:
+            dice.shuffle(due)
+        ready.extend(due)
 
     def _next(self) -> float:
         """Return the time of the next timer that was not cancelled."""
@@ -226,7 +226,7 @@ class _Jumping(selectors.DefaultSelector):
 
 
 def _steps(handle: Any) -> bool:
-    return isinstance(getattr(handle._callback, "__self__", None), asyncio.Task)
+    return isinstance(getattr(handle._callback, "__self__", None), BornTask)
 
 
 def _told(loop: asyncio.AbstractEventLoop) -> str:

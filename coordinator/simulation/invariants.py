@@ -13,8 +13,8 @@ MOST = 20
 HELD = (
     "money: settled + reserved <= ceiling + overrun, on every account",
     "no counter below zero",
-    "gates: no window of a model, tool, user, agent, tenant, provider or of all lets more requests and tokens through "
-    "than its limit; no more runs and waiters than admission allows",
+    "gates: no window of a model, tool, user, agent, tenant, provider or of all lets through more than its limit",
+    "admission: no more runs and waiters than it allows",
     "breakers: of every model and every tier of a tool, one probe at a time when half open, no call when open",
     "events: numbered without gaps, and all that started ended",
     "nothing left behind: no reservation, place, permit, waiter or task",

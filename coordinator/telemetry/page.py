@@ -25,10 +25,12 @@ class Page:
     Args:
         title: of the page and of the browser's tab.
         lead: what it is about, in a sentence.
+        style: what its pictures need beside the style of every page.
     """
 
-    def __init__(self, title: str, lead: str = "") -> None:
+    def __init__(self, title: str, lead: str = "", style: str = "") -> None:
         self._title = title
+        self._style = f"{STYLE}{style}"
         self._body = [f"<h1>{escape(title)}</h1>"]
         if lead:
             self._body.append(f'<p class="lead">{escape(lead)}</p>')
@@ -52,21 +54,26 @@ class Page:
         self._body.append(f"<p>{escape(text)}</p>")
 
     def picture(self, drawn: str) -> None:
-        """Add what `telemetry.charts` has drawn."""
+        """Add what `telemetry.charts` or `telemetry.waterfall` has drawn."""
         self._body.append(f'<figure class="card">{drawn}</figure>')
 
-    def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Add a table; its first column is text, the others are figures."""
+    def quote(self, who: str, text: str) -> None:
+        """Add what somebody said, as it was written."""
+        said = f'<div class="label">{escape(who)}</div><div class="quote">{escape(text)}</div>'
+        self._body.append(f'<div class="card">{said}</div>')
+
+    def table(self, head: Sequence[str], rows: Sequence[Sequence[str]], *, words: bool = False) -> None:
+        """Add a table; its first column is text, the others are figures, or *words*."""
         titles = "".join(f"<th>{escape(title)}</th>" for title in head)
         body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-        table = f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
+        table = f"<table{' class=words' if words else ''}><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
         self._body.append(f'<div class="card scroll">{table}</div>')
 
     def __str__(self) -> str:
         head = (
             '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
             f'<meta name="color-scheme" content="light dark"><title>{escape(self._title)}</title>'
-            f"<style>{STYLE}</style>"
+            f"<style>{self._style}</style>"
         )
         body = "\n".join(self._body)
         return (
@@ -109,7 +116,10 @@ table{border-collapse:collapse;width:100%;font-size:14px}
 th,td{padding:5px 10px;text-align:right;border-bottom:1px solid var(--line);font-variant-numeric:tabular-nums}
 th{color:var(--soft);font-weight:500}
 tbody tr:last-child td{border-bottom:0}
-th:first-child,td:first-child{text-align:left;padding-left:0}
+th:first-child,td:first-child,.words th,.words td{text-align:left}
+th:first-child,td:first-child{padding-left:0}
+.words td{vertical-align:top}.words td:first-child{white-space:nowrap}
+.quote{white-space:pre-wrap;overflow-wrap:anywhere}
 svg{display:block;width:100%;height:auto;font:11px system-ui,-apple-system,"Segoe UI",sans-serif}
 svg text{fill:var(--soft)}
 .scale,.name{text-anchor:end}

@@ -1,6 +1,7 @@
 """Full-text search over a knowledge base: a folder of articles, indexed once and copied for every run."""
 
 import sqlite3
+from functools import lru_cache, partial
 
 from coordinator.domain.errors import Invalid
 from coordinator.domain.world import World
@@ -51,6 +52,10 @@ def _unreadable(folder: Folder, skipped: Skipped) -> Invalid:
     )  # fmt: skip
 
 
+REMEMBERED = 256
+"""Searches whose results are kept: what is found in a folder that does not change stays the same."""
+
+
 class Knowledge:
     """A searchable knowledge base.
 
@@ -59,7 +64,7 @@ class Knowledge:
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+        self._search = lru_cache(REMEMBERED)(partial(search, connection))
 
     @classmethod
     def of(cls, world: World, folder: Folder) -> "Knowledge":
@@ -78,4 +83,4 @@ class Knowledge:
             query: any text; its content words are joined by *or*.
             limit: at most so many passages.
         """
-        return search(self._connection, query, limit)
+        return list(self._search(query, limit))

@@ -34,6 +34,8 @@ from coordinator.simulation.stacks import places
 
 CALLED_OFF_S = 1.0
 """A cancelled run is over within so many seconds."""
+OFTEN = 8
+"""Cancellations in a row."""
 ENDINGS = {"done", "failed", "cancelled", "late", "unknown"}
 """What may be recorded of a tool call that has begun."""
 
@@ -135,6 +137,7 @@ class Stepping(VirtualLoop):
         self.running: asyncio.Future[Any] = self.create_future()
         self.done: tuple[str, bool] | None = None
         """Where something was done, and whether it could be."""
+        self.again = 0
         self.called_off: float | None = None
         """When the run was cancelled for the first time."""
         self.complaints: list[str] = []
@@ -193,10 +196,12 @@ def cancel_twice(moment: Moment) -> bool:
     return stage.call_off()
 
 
-def cancel_for_ever(moment: Moment) -> bool:
-    """The run is cancelled at this await and at all that follow."""
+def cancel_again_and_again(moment: Moment) -> bool:
+    """The run is cancelled at this await and at the next ones."""
     stage = moment.stage
-    stage.at = stage.awaits + 1
+    stage.again += 1
+    if stage.again < OFTEN:
+        stage.at = stage.awaits + 1
     return stage.call_off()
 
 
@@ -254,7 +259,7 @@ def fault(moment: Moment) -> bool:
     return True
 
 
-CANCELLING: Sequence[Act] = (cancel, cancel_as_it_comes, cancel_twice, cancel_for_ever)
+CANCELLING: Sequence[Act] = (cancel, cancel_as_it_comes, cancel_twice, cancel_again_and_again)
 ACTS: Sequence[Act] = (*CANCELLING, lose_task, lose_task_as_it_comes, deadline, deadline_with_all, timeout, crash, fault)
 
 

@@ -103,7 +103,7 @@ RUN_REPLY = RunReply("done")
 
 
 @pytest.fixture
-def calls() -> Calls:
+async def calls() -> Calls:  # in the loop of the test, which a run keeps
     return Calls()
 
 
