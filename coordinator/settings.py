@@ -22,6 +22,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from coordinator.domain.access import ProviderSetting
 from coordinator.domain.errors import Invalid
 from coordinator.domain.limits import BreakerLimits, GateLimits
 from coordinator.domain.prices import ModelPrice
@@ -145,6 +146,9 @@ class Settings(BaseSettings):
     prices: dict[str, ModelPrice] = Field(
         default=DEFAULT_PRICES, description="Dollars per million tokens, by provider:model or provider:*."
     )
+    providers: dict[str, ProviderSetting] = Field(
+        default={}, description="Keys, addresses and options of providers, in place of the environment's."
+    )
     run_usd: Usd = Field(default=0.50, description="The most that one run may cost.")
     session_usd: Usd | None = Field(default=None, description="The most that one session may cost.")
     user_day_usd: Usd | None = Field(default=None, description="The most that one user may cost in a UTC day.")
@@ -267,8 +271,9 @@ def load_settings(start: Path, **code: Any) -> Settings:
         first = error.errors(include_url=False, include_context=False)[0]
         name = ".".join(map(str, first["loc"]))
         where = workspace_file(start) or "the environment"
+        given = "" if first["loc"][0] == "providers" else f" (given {first['input']!r})"  # it may be a key
         raise Invalid(
-            f"setting {name} is wrong: {first['msg']} (given {first['input']!r})", code="bad_settings",
+            f"setting {name} is wrong: {first['msg']}{given}", code="bad_settings",
             hint=f"correct it in {where}, in COORDINATOR_{name.upper().replace('.', '__')} or in the code",
             details={"loc": first["loc"]},
         ) from error  # fmt: skip

@@ -69,10 +69,10 @@ class Coordinator:
         self.team = team
         self.settings = settings or Settings()
         self._ports = ports or Ports()
-        self._observers = tuple(Guarded(observer) for observer in observers)
+        self._observers = tuple(Guarded(observer).tell for observer in observers)
         self._world = dict(world) if world is not None else self.settings.places()
         self._snapshots = snapshots or Snapshots()
-        self._adapters = Adapters(dict(models or {}))
+        self._adapters = Adapters(dict(models or {}), self.settings, self._ports.stamp)
         self._started = Started()
         self._tenants = Tenants(self.settings, tenants)
         self.held = self._ports.around(build(team, self.settings, self._ports, self._adapters, faults))
@@ -92,6 +92,7 @@ class Coordinator:
         if self._entered:
             raise Invalid("a coordinator is opened once", code="reopened", hint="make a new Coordinator")
         self._entered = True
+        self._stack.push_async_callback(self._adapters.close)
         try:
             self._shared = await self._stack.enter_async_context(self._resources(self._world))
         except Invalid as error:
@@ -274,7 +275,7 @@ class Coordinator:
     def _assemble(self) -> Crew:
         stragglers = self.held.stragglers
         tools = ToolCore(self._ports.offload(stragglers), stragglers)
-        pipelines = compose(self.held, Cores(deliver, self._adapters, tools))
+        pipelines = compose(self.held, Cores(deliver, self._adapters.__call__, tools.__call__))
         return Crew(self.team, pipelines.model, pipelines.tool, pipelines.delegation, self.settings.model_timeout_s)
 
 

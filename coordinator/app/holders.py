@@ -1,13 +1,13 @@
 """The shared state of one Coordinator, built from its settings: the only place that builds mutable holders."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from coordinator.app.ports import Ports
+from coordinator.app.pricing import prices_of
 from coordinator.app.providers import Adapters
 from coordinator.app.routes import routes_of
 from coordinator.domain.limits import RetryLimits
-from coordinator.domain.money import Price
 from coordinator.domain.surfaces import shared
 from coordinator.domain.team import Team
 from coordinator.domain.timer import Alarms
@@ -30,12 +30,12 @@ def build(team: Team, settings: Settings, ports: Ports, adapters: Adapters, faul
     """Build every holder that *settings* call for.
 
     Raises:
-        Invalid: the settings or the team name a provider that does not exist, or a rate nothing that the team has.
+        Invalid: the settings or the team name a provider that does not exist or lacks its key, a model without a price,
+            or a rate of nothing that the team has.
     """
     rates = settings.gate_limits()
     check_rates(rates, team)
     routes = routes_of(team, settings, adapters)
-    targets = sorted({str(target) for options in routes.values() for target in options})
     return Holders(
         admission=Admission(settings.admission.runs, settings.admission.waiting),
         ledger=ports.ledger(LedgerLimits(settings.money_queue, alert_share=settings.alert_share), ports.stamp),
@@ -47,7 +47,7 @@ def build(team: Team, settings: Settings, ports: Ports, adapters: Adapters, faul
         chance=ports.chance,
         retry=RetryLimits(settings.retry.attempts, settings.retry.base_s, settings.retry.cap_s),
         routes=routes,
-        prices=ModelPrices(_prices(settings, targets), settings.min_output_tokens),
+        prices=ModelPrices(prices_of(team, settings, routes, ports.stamp()), settings.min_output_tokens),
         alarms=Alarms(),
         stragglers=Stragglers(settings.stragglers),
         faults=_faults([rule for rule in faults if rule.tool], ports),
@@ -58,14 +58,3 @@ def build(team: Team, settings: Settings, ports: Ports, adapters: Adapters, faul
 
 def _faults(rules: Sequence[FaultRule], ports: Ports) -> tuple[Faults[Any, Any], ...]:
     return (Faults(rules, ports.chance),) if rules else ()
-
-
-def _prices(settings: Settings, targets: list[str]) -> dict[str, Price]:
-    found = {name: _nearest(settings.prices, name) for name in targets}
-    return {name: price.price() for name, price in found.items() if price is not None}
-
-
-def _nearest(table: Mapping[str, Any], name: str) -> Any:
-    """Return what *table* says of *name* itself, else of its provider (`offline:*`) or its tool."""
-    head = name.partition(":")[0]
-    return table.get(name) or table.get(f"{head}:*") or table.get(name.partition("#")[0])

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from msgspec.structs import replace
 
 from coordinator.cli.display import watch
 from coordinator.cli.exits import OF_STATUS
@@ -54,10 +53,9 @@ def run(
     tree = RunTree(time.monotonic)
     try:
         with redirect_stdout(sys.stderr):  # a team's code may print; standard output is for the result alone
-            opened = open_scenario(scenario, Overrides(task, tenant, model, pairs(inputs or ())))
+            overrides = Overrides(task, tenant, model, pairs(inputs or ()), content=content)
+            opened = open_scenario(scenario, overrides)
             tell_decisions(opened)
-            if content:
-                opened = replace(opened, settings=opened.settings.model_copy(update={"content": True}))
             with recording(events) as recorders, _own_file(opened, no_file) as own:
                 result = asyncio.run(_watched(opened, tree, [*recorders, *own], silent=events == STDERR))
     except KeyboardInterrupt:

@@ -23,7 +23,6 @@ from coordinator.telemetry.trace_page import page_of
 from coordinator.telemetry.tree import Node
 from coordinator.workspace import find_workspace
 
-
 _COUNTED = {"retry": "retried attempt", "fallback": "fallback", REFUSED: "refusal"}
 
 

@@ -26,7 +26,7 @@ class ToolSpec:
     size: int = 0
     """Bytes of the three above as JSON."""
     text: bytes = field(default=b"[]", repr=False, compare=False)
-    """The three above as JSON, whatever the order of keys."""
+    """The three above as JSON with sorted keys."""
 
     @staticmethod
     def of(name: str, description: str, schema: Schema) -> "ToolSpec":
@@ -44,7 +44,7 @@ class OutputSpec:
     size: int = 0
     """Bytes of the two above as JSON."""
     text: bytes = field(default=b"[]", repr=False, compare=False)
-    """The two above as JSON, whatever the order of keys."""
+    """The two above as JSON with sorted keys."""
 
     @staticmethod
     def of(name: str, schema: Schema) -> "OutputSpec":

@@ -49,10 +49,12 @@ class Apart:
         task.add_done_callback(_waker(ended))
         try:
             await ended
-        except asyncio.CancelledError:
+        except BaseException:
             task.cancel()
-            await _grace(task, loop)
-            self._account(task, errand)
+            try:
+                await _grace(task, loop)
+            finally:
+                self._account(task, errand)
             raise
         return task.result()
 
@@ -119,10 +121,12 @@ async def _grace(task: asyncio.Task[Any], loop: asyncio.AbstractEventLoop) -> No
         timer = loop.call_at(until, wake)
         task.add_done_callback(wake)
         # Cancelled already, and about to say so: being cancelled again must not cut the grace short.
-        with suppress(asyncio.CancelledError):
-            await over
-        timer.cancel()
-        task.remove_done_callback(wake)
+        try:
+            with suppress(asyncio.CancelledError):
+                await over
+        finally:
+            timer.cancel()
+            task.remove_done_callback(wake)
 
 
 def _waker(future: asyncio.Future[None]) -> Callable[..., None]:

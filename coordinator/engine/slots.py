@@ -40,9 +40,9 @@ class Slots:
             self._waiting.append(waiter)
         try:
             await waiter
-        except asyncio.CancelledError:
+        except BaseException:
             # The place may have been handed over in the same moment: then it goes to the next in line.
-            if not waiter.cancelled():
+            if waiter.done() and not waiter.cancelled():
                 self.give()
             elif waiter in self._waiting:  # who gives a place passes over those that were cancelled, and drops them
                 self._waiting.remove(waiter)

@@ -105,7 +105,7 @@ class Admission:
         try:
             with Timer(call.deadline):
                 await turn.granted
-        except (asyncio.CancelledError, TimeoutError) as error:
+        except BaseException as error:
             self._leave(turn)
             if isinstance(error, TimeoutError):
                 self._refused += 1

@@ -35,6 +35,8 @@ class Overrides:
     model: str | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
     folder: Path = Path()
+    content: bool = False
+    """Whether events carry what is said, although the settings may not ask for it."""
 
 
 async def run_scenario(
@@ -77,6 +79,8 @@ def open_scenario(path: Path, overrides: Overrides | None = None) -> Scenario:
     team = _team(document, file, settings, workspace)
     if file.model is not None:
         settings = _with_model(file.model, settings, team)
+    if asked.content:
+        settings = settings.model_copy(update={"content": True})
     check_names(document, file, team)
     world = {**settings.places(), **find_world(document, file, inputs)}
     script = _script(document, file, asked)

@@ -38,10 +38,8 @@ class Waterfall:
         return f'<div class="fall">{self._axis()}{"".join(self._rows(self._story.root, 0))}</div>'
 
     def _axis(self) -> str:
-        marks = "".join(
-            f'<u style="left:{share * 100:g}%">{escape(span(share * self._whole))}</u>'
-            for share in (0, 0.25, 0.5, 0.75)
-        )
+        shares = ((share, escape(span(share * self._whole))) for share in (0, 0.25, 0.5, 0.75))
+        marks = "".join(f'<u style="left:{share * 100:g}%">{time}</u>' for share, time in shares)
         return f'<div class="r axis"><span></span><span class="k">{marks}</span></div>'
 
     def _rows(self, node: Node, depth: int) -> Iterator[str]:
@@ -54,9 +52,8 @@ class Waterfall:
         opened = " open" if depth == 0 or (self._all_open and not (calls and said)) else ""
         yield f'<details{opened}><summary class="{kind}">{row}</summary>'
         if said:
-            yield (
-                self._said(said) if calls else f"<details><summary class=q>brief</summary>{self._said(said)}</details>"
-            )
+            words = self._said(said)
+            yield words if calls else f"<details><summary class=q>brief and report</summary>{words}</details>"
         for child in node.children:
             yield from self._rows(child, depth + 1)
         yield "</details>"
@@ -134,7 +131,7 @@ linear-gradient(var(--line),var(--line)) 75%/1px 100% no-repeat}
 .k i{position:absolute;top:6px;bottom:6px;min-width:2px;border-radius:2px;background:var(--c0)}
 .t .k i{background:var(--c2)}
 .a .k i{background:var(--soft);opacity:.55;top:9px;bottom:9px}
-.s .k i{background:var(--soft);opacity:.3;top:10px;bottom:10px}
+.s .k i{background:var(--soft);opacity:.5;top:10px;bottom:10px}
 .k i.bad{background:var(--bad);opacity:1}
 .k b{position:absolute;top:3px;bottom:3px;width:2px;background:var(--c4)}
 .axis .k{height:16px;border:0;background:none;color:var(--soft);font-size:11px;overflow:visible}

@@ -45,7 +45,7 @@ async def look(word: str) -> str:
 
 
 class Watched(Ledger):
-    """A ledger that checks the law on every account that an event touches."""
+    """A ledger that counts what it grants, and knows who waits."""
 
     __slots__ = ("granted", "waiters")
 
@@ -55,28 +55,44 @@ class Watched(Ledger):
         self.waiters: list[asyncio.Task[Any]] = []
         """Tasks that wait, or were granted what they waited for in this turn of the loop."""
 
+    def try_reserve(self, accounts: Sequence[Account], amount: int) -> Reservation | None:
+        found = super().try_reserve(accounts, amount)
+        self.granted += found is not None
+        return found
+
     async def hold(self, claim: Claim, deadline: float) -> Reservation | None:
         task = asyncio.current_task()
         assert task is not None
         self.waiters.append(task)
         try:
-            return await super().hold(claim, deadline)
+            found = await super().hold(claim, deadline)
         finally:
             self.waiters.remove(task)
-
-    def _hold(self, found: list[Book], amount: int) -> Reservation:
-        super()._hold(found, amount)
-        self.granted += 1
-        check(found)
-        return WatchedReservation(self._room, found, amount)
+        self.granted += found is not None
+        return found
 
 
 class WatchedReservation(Reservation):
-    """A reservation that checks the law when it ends."""
+    """A reservation that checks the law on all of its accounts when it begins and when it has ended."""
 
-    def _wake(self, found: list[Book]) -> None:
+    def __init__(self, room: WaitingRoom, found: list[Book], amount: int) -> None:
+        super().__init__(room, found, amount)
+        self._watched = found
         check(found)
-        super()._wake(found)
+
+    def settle(self, actual: int, *, uncertain: bool = False) -> Sequence[Notice]:
+        notices = super().settle(actual, uncertain=uncertain)
+        check(self._watched)
+        return notices
+
+    def release(self) -> None:
+        super().release()
+        check(self._watched)
+
+
+@pytest.fixture(autouse=True)
+def _every_reservation_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_store, "Reservation", WatchedReservation)
 
 
 def check(found: list[Book]) -> None:

@@ -131,7 +131,7 @@ class Gate:
         waiter = self._join(tokens, deadline, standing)
         try:
             return await waiter.granted
-        except asyncio.CancelledError:
+        except BaseException:
             self._leave(waiter)
             raise
 

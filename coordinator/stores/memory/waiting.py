@@ -74,7 +74,7 @@ class WaitingRoom:
             self.serve(at)
         try:
             found: Reservation | Refused | None = await answer
-        except asyncio.CancelledError:
+        except BaseException:
             self._desert(ask)
             raise
         if isinstance(found, Refused):
