@@ -69,7 +69,7 @@ class Coordinator:
         self.team = team
         self.settings = settings or Settings()
         self._ports = ports or Ports()
-        self._observers = tuple(Guarded(observer) for observer in observers)
+        self._observers = tuple(Guarded(observer).tell for observer in observers)
         self._world = dict(world) if world is not None else self.settings.places()
         self._snapshots = snapshots or Snapshots()
         self._adapters = Adapters(dict(models or {}))
@@ -274,7 +274,7 @@ class Coordinator:
     def _assemble(self) -> Crew:
         stragglers = self.held.stragglers
         tools = ToolCore(self._ports.offload(stragglers), stragglers)
-        pipelines = compose(self.held, Cores(deliver, self._adapters, tools))
+        pipelines = compose(self.held, Cores(deliver, self._adapters.__call__, tools.__call__))
         return Crew(self.team, pipelines.model, pipelines.tool, pipelines.delegation, self.settings.model_timeout_s)
 
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol, Self
 
 import orjson
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from coordinator.domain.briefs import Brief, Report
 from coordinator.domain.content import NO_LABELS, Labels, Origin, Passage
@@ -118,7 +119,7 @@ class DelegationCall:
     @property
     def identity(self) -> str:
         """All that the delegation says, as text: two delegations are identical when it is equal."""
-        return f"{self.name} {self.brief.model_dump_json()}"
+        return f"{self.name} {to_json(self.brief).decode()}"
 
     @property
     def digest(self) -> str:
@@ -198,7 +199,7 @@ class ToolCall:
     @property
     def identity(self) -> str:
         """Tool, version and validated arguments as text: two calls are identical when it is equal."""
-        text = self.arguments.model_dump_json() if self.arguments is not None else self.raw
+        text = to_json(self.arguments).decode() if self.arguments is not None else self.raw
         return f"{self.name} {self.tool.contract.version if self.tool else ''} {text}"
 
     @property

@@ -80,8 +80,10 @@ class ModelPrices:
 
     def bound(self, call: ModelCall) -> int:
         """Price the most input tokens that the request may have, and its limit as output tokens."""
-        price = self._price(call)
-        return price.bound(self._input(call, price), call.request.max_output_tokens)
+        price, request = self._prices.get(call.dependency) or self._price(call), call.request
+        if request.size < WORTHWHILE_BYTES and not price.tool_tokens:
+            return price.bound(request.size, request.max_output_tokens)
+        return price.bound(self._input(call, price), request.max_output_tokens)
 
     def least(self, call: ModelCall) -> int:
         """Price the same with the shortest reply that is of use."""
@@ -101,7 +103,7 @@ class ModelPrices:
 
     def paid(self, call: ModelCall, reply: ModelReply, held: int) -> tuple[int, ModelReply]:
         """Price the usage that the reply reports, and remember it while the conversation goes on."""
-        cost = self._price(call).cost(reply.usage)
+        cost = (self._prices.get(call.dependency) or self._price(call)).cost(reply.usage)
         if call.request.size >= WORTHWHILE_BYTES:
             _remember(call, reply, call.scope.run.own(self, _Talks))
         return cost, ModelReply(
@@ -219,7 +221,7 @@ class Budget:
 
     def __init__(self, ledger: ports.Ledger, accounts: AccountsOf, pricing: Pricing[Any, Any]) -> None:
         self._ledger = ledger
-        self._accounts = accounts
+        self._accounts = accounts.__call__  # an object itself takes twice as long to call
         self._pricing = pricing
 
     async def __call__(self, call: A, then: Handler[A, R]) -> R:

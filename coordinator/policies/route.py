@@ -31,6 +31,8 @@ class Route:
         targets = self._routes.get(call.request.model)
         if not targets:
             raise self._unknown(call.request.model)
+        if len(targets) == 1:
+            return await then(call.to(*targets[0]))
         last = len(targets) - 1
         for place, (target, dependency) in enumerate(targets):
             try:

@@ -15,7 +15,8 @@ class Guarded:
     def __init__(self, observer: Observer) -> None:
         self._observer: Observer | None = observer
 
-    def __call__(self, event: Event) -> None:
+    def tell(self, event: Event) -> None:
+        """Pass *event* on."""
         if self._observer is None:
             return
         try:

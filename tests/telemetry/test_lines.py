@@ -35,8 +35,8 @@ def test_an_observer_that_raises_is_dropped_and_logged(caplog: pytest.LogCapture
 
     guarded = Guarded(bad)
     with caplog.at_level(logging.ERROR, logger="coordinator"):
-        guarded(EVENT)
-        guarded(EVENT)
+        guarded.tell(EVENT)
+        guarded.tell(EVENT)
     assert len(seen) == 1
     assert "is dropped" in caplog.text
 

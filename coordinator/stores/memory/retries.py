@@ -33,7 +33,7 @@ class RetryBudget:
 
     def request(self, dependency: str) -> None:
         """Count a first attempt that was sent."""
-        tally = self._of(dependency)
+        tally = self._tallies.get(dependency) or self._of(dependency)
         tally.requests += 1
         if tally.left < self._floor:
             tally.left = min(self._floor, tally.left + self._share)
