@@ -11,8 +11,9 @@ import statistics
 import sys
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from team_run import Bare, Script, bare, coordinator_with, count, in_flight, one_after_another
 
@@ -60,14 +61,14 @@ def untouched() -> Iterator[None]:
     yield
 
 
-def asking(coordinator: Coordinator) -> Callable[[], "asyncio.Future[None]"]:
+def asking(coordinator: Coordinator) -> Callable[[], Awaitable[Any]]:
     """Return what makes one run and checks its result."""
 
     async def run() -> None:
         result = await coordinator.run("help")
         assert result.status is Status.COMPLETED, result
 
-    return run  # type: ignore[return-value]  # awaitable is all that matters here
+    return run
 
 
 async def cpu() -> None:
@@ -81,7 +82,7 @@ async def cpu() -> None:
             print(f"{RUNS} in flight, {name}: {mine:.0f} us CPU a run, bare loop {theirs:.0f} us")
 
 
-async def _pair(run: Callable[[], "asyncio.Future[None]"]) -> tuple[float, float]:
+async def _pair(run: Callable[[], Awaitable[Any]]) -> tuple[float, float]:
     gc.collect()
     return await in_flight(run, RUNS, RUNS), await in_flight(bare, RUNS, RUNS)
 
@@ -97,7 +98,7 @@ async def wall() -> None:
             print(f"{RUNS} runs at once, {MODEL_S * 1e3:.0f} ms a model call, {name}: {figures}")
 
 
-async def _seconds(run: Callable[[], "asyncio.Future[None]"]) -> float:
+async def _seconds(run: Callable[[], Awaitable[Any]]) -> float:
     gc.collect()
     began = time.perf_counter()
     await in_flight(run, RUNS, RUNS)

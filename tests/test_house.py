@@ -17,6 +17,7 @@ MAX_POSITIONAL, MAX_KEYWORD_ONLY = 6, 8
 
 # Each may catch whatever is raised, for the reason that stands here; nobody else may.
 EDGES = {
+    "coordinator/app/coordinator.py": "the edge of a run: all but wrong input comes back as a result",
     "coordinator/app/resources.py": "a team's own code opens and closes its resources: its error is told with its line",
     "coordinator/engine/tools.py": "the core of the tool pipeline: what a tool raises becomes a Fault with a code",
     "coordinator/engine/work.py": "the edge of an agent: a crash becomes a failed report and tears no task group",

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from coordinator.app.holders import build
@@ -16,7 +15,7 @@ from coordinator.app.started import Prepared, Started
 from coordinator.app.tenants import Tenants
 from coordinator.app.workers import warn_of_workers
 from coordinator.domain.calls import RunCall, Task
-from coordinator.domain.errors import CoordinatorError, Invalid
+from coordinator.domain.errors import Invalid
 from coordinator.domain.events import Observer
 from coordinator.domain.model import Model
 from coordinator.domain.result import RunResult
@@ -102,14 +101,14 @@ class Coordinator:
         self._loop = asyncio.get_running_loop()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: Any) -> None:
         self._loop = None
-        await self._started.close()
-        while self._at_work:  # runs that others await end before what they work with is closed
-            await asyncio.wait(self._at_work)
-        await self._stack.__aexit__(kind, error, trace)
+        try:
+            await self._started.close()
+            while self._at_work:  # runs that others await end before what they work with is closed
+                await asyncio.wait(self._at_work)
+        finally:
+            await self._stack.__aexit__(*error)
 
     async def run(
         self,
@@ -216,22 +215,24 @@ class Coordinator:
         return self._apart.get(tenant, self._shared)
 
     def _state(self, who: TenantContext, resources: Any, *observers: Observer) -> RunState:
-        told: tuple[Observer, ...] = (*self._observers, *observers)
         who, limits = self._tenants.at_once(who)
-        return RunState(self._ports.new_id(), who, limits, self._ports.stamp, told, resources)
+        return RunState(self._ports.new_id(), who, limits, self._ports.stamp, (*self._observers, *observers), resources)
 
     async def _carry_out(self, task: Task, state: RunState, rights: Rights) -> RunResult:
         began = state.loop.time()
-        if self._tenants.asks_for(state.tenant):
-            state.tenant, state.limits = await self._tenants.find(state.tenant)
         manager = self.team.manager
-        own = rights.narrow(manager.declares)
-        scope = Scope(state, manager.name, "run", (manager.name,), own, grants=rights)
         over = state.loop.create_future()
         self._at_work.add(over)
+        scope = None
         try:
+            if self._tenants.asks_for(state.tenant):
+                state.tenant, state.limits = await self._tenants.find(state.tenant)
+            own = rights.narrow(manager.declares)
+            scope = Scope(state, manager.name, "run", (manager.name,), own, grants=rights)
             reply = await self._run(RunCall(scope, task))
-        except CoordinatorError as error:
+        except Exception as error:  # the edge of a run: everything but wrong input comes back as a result
+            if scope is None and isinstance(error, Invalid):
+                raise
             return ended(state, error, state.loop.time() - began)
         finally:
             state.ended = True

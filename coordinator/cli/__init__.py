@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
+from coordinator.cli.doctor import doctor
 from coordinator.cli.exits import FAILED, INTERRUPTED, INVALID, OK, REFUSED
 from coordinator.cli.init import init
 from coordinator.cli.load import load_scenario
@@ -30,6 +31,7 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "simulate": simulate_scenario,
     "load": load_scenario,
     "trace": trace,
+    "doctor": doctor,
     "tools": tools,
     "schema": schema,
 }

@@ -64,7 +64,7 @@ def load_scenario(
     with redirect_stdout(sys.stderr):  # a team's code may print
         opened = open_scenario(scenario)
         if faults is not None:
-            rules = open_faults(faults, opened.team)
+            rules = open_faults(faults, opened)
             plan = LoadPlan(runs, rate, concurrency, tenants, rules, seed, plan.warm_up, sample)
         with watch_load() as told:
             test = LoadTest(opened, plan, virtual=virtual, told=told)

@@ -10,6 +10,7 @@ from typing import Annotated, TextIO
 import typer
 
 from coordinator.cli.exits import FLAGGED, OK
+from coordinator.cli.run import tell_decisions
 from coordinator.scenario import open_scenario
 from coordinator.scenario.faults import open_faults
 from coordinator.simulate import WorldReport, simulate
@@ -49,7 +50,8 @@ def simulate_scenario(
 
     with redirect_stdout(sys.stderr):  # a team's code may print
         opened = open_scenario(scenario)
-        rules = None if faults is None else open_faults(faults, opened.team)
+        tell_decisions(opened)
+        rules = None if faults is None else open_faults(faults, opened)
         report = simulate(
             opened, seeds=seeds, seed=seed, runs=runs, tenants=tenants, faults=rules,
             workers=workers or os.cpu_count() or 1, told=told,

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from coordinator.domain.content import Citation
-from coordinator.domain.errors import CoordinatorError, Refused, UnknownOutcome
+from coordinator.domain.errors import Refused, UnknownOutcome
 
 
 class Status(StrEnum):
@@ -48,12 +48,12 @@ UNFINISHED = frozenset({"deadline_exceeded", "loop_stopped", "soft_deadline", "t
 
 
 def status_after(error: BaseException) -> Status:
-    """Return the status of a run that *error* ended; what is none of ours is a cancellation."""
+    """Return the status of a run that *error* ended; what is no `Exception` is a cancellation."""
     if isinstance(error, Refused):
         return Status.FAILED if error.code in UNFINISHED else Status.REFUSED
     if isinstance(error, UnknownOutcome):
         return Status.ESCALATED
-    return Status.FAILED if isinstance(error, CoordinatorError) else Status.CANCELLED
+    return Status.FAILED if isinstance(error, Exception) else Status.CANCELLED
 
 
 class RunResult(BaseModel):

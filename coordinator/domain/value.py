@@ -38,6 +38,11 @@ def value(cls: type[T]) -> type[T]:
     return struct
 
 
+def changed(given: T, **fields: Any) -> T:
+    """Return *given* with other *fields*."""
+    return cast(T, msgspec.structs.replace(cast(Any, given), **fields))
+
+
 def _default(one: "Field[Any]") -> dict[str, Any]:
     if one.default is not MISSING:
         return {"default": one.default}

@@ -69,15 +69,15 @@ class Channels:
         inbox = self._inbox(call)
         envelope = Envelope(call, call.scope.run.loop.create_future())
         try:
-            inbox.outgoing.send_nowait(envelope)
-        except anyio.WouldBlock:
-            await inbox.outgoing.send(envelope)
-        if not inbox.receiving and not self._receive_now(inbox):
-            inbox.receiving = True
-            self._tasks.create_task(self._receive(inbox))
-        try:
+            try:
+                inbox.outgoing.send_nowait(envelope)
+            except anyio.WouldBlock:
+                await inbox.outgoing.send(envelope)
+            if not inbox.receiving and not self._receive_now(inbox):
+                inbox.receiving = True
+                self._tasks.create_task(self._receive(inbox))
             return await envelope.reply
-        except asyncio.CancelledError:
+        except BaseException:
             self._call_off(envelope)
             raise
 

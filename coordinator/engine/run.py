@@ -1,6 +1,7 @@
 """The core of the run pipeline: the manager at work in the run's task group, and what its end means."""
 
 import asyncio
+import logging
 from typing import Any
 
 from pydantic import BaseModel
@@ -17,6 +18,8 @@ from coordinator.engine.context import Context
 from coordinator.engine.crew import Crew
 from coordinator.engine.together import first
 from coordinator.engine.work import Work, perform
+
+log = logging.getLogger("coordinator")
 
 
 class Manage:
@@ -97,13 +100,23 @@ def completed(run: RunState, reply: RunReply, duration: float) -> RunResult:
     return _result(run, reply.status, reply.code, duration, **more)
 
 
-def ended(run: RunState, error: CoordinatorError, duration: float) -> RunResult:
-    """Return the result of a run that *error* ended after *duration* seconds."""
+def ended(run: RunState, cause: Exception, duration: float) -> RunResult:
+    """Return the result of a run that *cause* ended after *duration* seconds."""
+    error = cause if isinstance(cause, CoordinatorError) else _crashed(run, cause)
     issue = _issue(error)
     if issue not in run.issues:  # one that a policy around the whole run raised
         run.issues.append(issue)
     after = error.retry_after if isinstance(error, Refused | Fault) else None
     return _result(run, status_after(error), error.code, duration, stop_reason=error.code, retry_after=after)
+
+
+def _crashed(run: RunState, cause: Exception) -> Fault:
+    """Return what is told of an error that is none of ours and none of an agent's or a tool's; the log has the rest."""
+    log.error("run %s crashed", run.run_id, exc_info=cause)
+    return Fault(
+        f"the run crashed with {type(cause).__name__}: {cause}", reached=Reached.MAYBE, transient=False,
+        code="run_crashed", hint="the traceback is in the log named coordinator",
+    )  # fmt: skip
 
 
 def cancelled(run: RunState, duration: float) -> RunResult:

@@ -8,15 +8,16 @@ from coordinator.domain.team import Team
 from coordinator.scenario.document import Document, Place, nearest
 from coordinator.scenario.file import ScenarioFile
 from coordinator.scenario.inputs import Inputs
-from coordinator.simulation.faults import FaultRule
+from coordinator.settings import Settings
+from coordinator.simulation.faults import FaultRule, names_model
 
 
-def check_names(document: Document, file: ScenarioFile, team: Team) -> None:
-    """Check that *team* has every tool, tier, member and task type that *file* names.
+def check_names(document: Document, file: ScenarioFile, team: Team, settings: Settings) -> None:
+    """Check that *team* has every tool, tier, member, model and task type that *file* names.
 
     Raises:
-        Invalid: `unknown_tool`, `unknown_tier`, `unknown_member` or `unknown_task_type`, with the line and the nearest
-            name.
+        Invalid: `unknown_tool`, `unknown_tier`, `unknown_model`, `unknown_member` or `unknown_task_type`, with the line
+            and the nearest name.
     """
     for place, name in _tools(file):
         _check(document, place, name, team.tools, "tool")
@@ -24,23 +25,54 @@ def check_names(document: Document, file: ScenarioFile, team: Team) -> None:
         _check(document, ("expect", "delegations", name), name, team.agents, "member")
     if file.kind:
         _check(document, ("kind",), file.kind, team.task_types, "task_type")
-    check_faults(document, file.faults, team, under=("faults",))
+    check_faults(document, file.faults, team, models_of(team, settings), under=("faults",))
 
 
-def check_faults(document: Document, faults: Sequence[FaultRule], team: Team, under: Place = ()) -> None:
-    """Check that *team* has every tool and tier that *faults* name, which stand in *document* at *under*.
+def models_of(team: Team, settings: Settings) -> list[str]:
+    """Return every model that *team* may call by *settings*, as they name it."""
+    classes = settings.models
+    named = [name for names in classes.values() for name in ([names] if isinstance(names, str) else names)]
+    own = [member.model for member in team.agents.values() if member.model not in classes]
+    return list(dict.fromkeys([*named, *own]))
+
+
+def check_faults(
+    document: Document, faults: Sequence[FaultRule], team: Team, models: list[str], under: Place = ()
+) -> None:
+    """Check that *team* has every tool and tier, and calls every model, that *faults* name.
+
+    Args:
+        document: where the faults stand.
+        faults: what is to fail.
+        team: whose tools they are.
+        models: those that the team may call.
+        under: where in the document they stand.
 
     Raises:
-        Invalid: `unknown_tool` or `unknown_tier`, with the line and the nearest name.
+        Invalid: `unknown_tool`, `unknown_tier` or `unknown_model`, with the line and the nearest name.
     """
     for index, fault in enumerate(faults):
-        _check(document, (*under, index, "tool"), fault.tool, team.tools, "tool")
-        tiers = len(team.tools[fault.tool].tiers)
-        if fault.tier >= tiers:
-            raise document.wrong(
-                (*under, index, "tier"), f"tool {fault.tool} has no tier {fault.tier}",
-                hint=f"its tiers are 0 to {tiers - 1}" if tiers > 1 else "its only tier is 0", code="unknown_tier",
-            )  # fmt: skip
+        place = (*under, index)
+        if fault.model is not None:
+            _check_model(document, (*place, "model"), fault.model, models)
+        elif fault.tool is not None:
+            _check(document, (*place, "tool"), fault.tool, team.tools, "tool")
+            _check_tier(document, (*place, "tier"), fault, len(team.tools[fault.tool].tiers))
+
+
+def _check_tier(document: Document, place: Place, fault: FaultRule, tiers: int) -> None:
+    if fault.tier >= tiers:
+        raise document.wrong(
+            place, f"tool {fault.tool} has no tier {fault.tier}",
+            hint=f"its tiers are 0 to {tiers - 1}" if tiers > 1 else "its only tier is 0", code="unknown_tier",
+        )  # fmt: skip
+
+
+def _check_model(document: Document, place: Place, model: str, models: list[str]) -> None:
+    if not any(names_model(model, known) for known in models):
+        raise document.wrong(
+            place, f"the team calls no model named {model!r}", hint=nearest(model, models), code="unknown_model"
+        )
 
 
 def find_world(document: Document, file: ScenarioFile, inputs: Inputs) -> dict[str, Path]:

@@ -81,7 +81,7 @@ def open_scenario(path: Path, overrides: Overrides | None = None) -> Scenario:
         settings = _with_model(file.model, settings, team)
     if asked.content:
         settings = settings.model_copy(update={"content": True})
-    check_names(document, file, team)
+    check_names(document, file, team, settings)
     world = {**settings.places(), **find_world(document, file, inputs)}
     script = _script(document, file, asked)
     return Scenario(document, file, team, settings, world, script, model_given=asked.model is not None)

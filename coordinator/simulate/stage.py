@@ -9,6 +9,7 @@ from coordinator.domain.model import Model
 from coordinator.domain.team import Team
 from coordinator.domain.value import value
 from coordinator.models.scripted import ScriptedReply
+from coordinator.scenario.checking import models_of
 from coordinator.scenario.running import Scenario
 from coordinator.settings import Settings
 from coordinator.simulation.faults import FaultRule
@@ -50,10 +51,7 @@ class Stage:
     @property
     def targets(self) -> list[str]:
         """Every model that the team may call, by name."""
-        classes = self.settings.models
-        named = [name for names in classes.values() for name in ([names] if isinstance(names, str) else names)]
-        own = [member.model for member in self.team.agents.values() if member.model not in classes]
-        return list(dict.fromkeys([*named, *own]))
+        return models_of(self.team, self.settings)
 
     def providers(self) -> Iterator[str]:
         """Yield the providers of these models."""

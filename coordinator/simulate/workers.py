@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
 
-from msgspec.structs import replace
-
 from coordinator.domain.errors import CoordinatorError
+from coordinator.domain.value import changed
 from coordinator.simulate.world import WorldReport
 
 Live = Callable[[int], WorldReport]
@@ -47,7 +46,7 @@ def _work(live: Live, seeds: Sequence[int], mouth: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted as well, and ends its workers
     gc.freeze()
     for seed in seeds:
-        mouth.send(replace(live(seed), results=()))
+        mouth.send(changed(live(seed), results=()))
 
 
 def _heard(ear: Connection, seed: int) -> WorldReport:

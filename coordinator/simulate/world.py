@@ -7,13 +7,11 @@ from contextvars import ContextVar
 from dataclasses import field
 from typing import cast
 
-from msgspec.structs import replace
-
 from coordinator.app import Coordinator, Ports
 from coordinator.domain.events import Event, Kind
 from coordinator.domain.model import Model, ModelReply, ModelRequest
 from coordinator.domain.result import RunResult, Status
-from coordinator.domain.value import value
+from coordinator.domain.value import changed, value
 from coordinator.models.scripted import ScriptedModel, ScriptedReply
 from coordinator.models.simulated import SimulatedModel
 from coordinator.pipelines import Holders
@@ -74,14 +72,13 @@ class Supplies:
 
 def live(stage: Stage, plan: Plan, supplies: Supplies) -> WorldReport:
     """Let the world of *plan* run until nothing happens in it any more, and report."""
-    world = _World(stage, plan, supplies)
-    hung = ""
-    try:
-        with asyncio.Runner(loop_factory=lambda: VirtualLoop(plan.seed)) as runner:
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(plan.seed)) as runner:
+        world = _World(stage, plan, supplies, runner.get_loop())
+        try:
             runner.run(world.live())
-    except Deadlock as deadlock:
-        hung = f"hung: {deadlock}"
-    return world.report(hung)
+        except Deadlock as deadlock:
+            return world.report(f"hung: {deadlock}")
+    return world.report("")
 
 
 class _World:
@@ -91,9 +88,10 @@ class _World:
         stage: what is played.
         plan: what the seed has drawn.
         supplies: what all worlds share.
+        loop: in which it is.
     """
 
-    def __init__(self, stage: Stage, plan: Plan, supplies: Supplies) -> None:
+    def __init__(self, stage: Stage, plan: Plan, supplies: Supplies, loop: asyncio.AbstractEventLoop) -> None:
         self._stage = stage
         self._plan = plan
         self._dice = Dice(plan.seed)
@@ -102,7 +100,7 @@ class _World:
         self._calls: Counter[str] = Counter()
         self._results: list[RunResult | BaseException] = []
         self._ended_at = 0.0
-        self._loop: asyncio.AbstractEventLoop
+        self._loop = loop
         self._scripts = Scripts(stage.script)
         self._invariants: Invariants
         self._coordinator = Coordinator(
@@ -112,7 +110,6 @@ class _World:
 
     async def live(self) -> None:
         """Let everybody ask, and check what is left when the last run has ended."""
-        self._loop = asyncio.get_running_loop()
         async with self._coordinator as coordinator:
             await coordinator.furnish(self._plan.tenants)
             visits = (self._visit(visit) for visit in self._plan.visits)
@@ -153,11 +150,11 @@ class _World:
     def _watched(self, built: Holders) -> Holders:
         # The policies know the holders by protocols that need not tell their state; those that app builds all do.
         ledger = Touched(cast(Books, built.ledger))
-        held = replace(built, ledger=ledger)
+        held = changed(built, ledger=ledger)
         bounds = bounds_of(self._plan.settings)
         self._invariants = Invariants(cast(Watched, held), bounds, ledger.touched)
         probes = Probes(held.breakers, self._invariants.breach)
-        return replace(held, faults=(probes, *held.faults), model_faults=(probes, *held.model_faults))
+        return changed(held, faults=(probes, *held.faults), model_faults=(probes, *held.model_faults))
 
     def _stamp(self) -> float:
         return self._plan.start + self._loop.time()

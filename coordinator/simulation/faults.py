@@ -57,15 +57,17 @@ class FaultRule(BaseModel):
         """Say whether *call* is of what the rule names."""
         if isinstance(call, ToolCall):
             return self.tool == call.name and self.tier == call.tier
-        return self.model is not None and named(self.model, call.dependency)
+        return self.model is not None and names_model(self.model, call.dependency)
 
 
-def named(model: str, dependency: str) -> bool:
-    """Say whether *model*, as people write it (`offline`, `openai:*`), names *dependency* (`provider:model`)."""
-    provider, colon, which = model.partition(":")
-    return f"{provider}:{which if colon else provider}" == dependency or (
-        which == "*" and dependency.startswith(f"{provider}:")
-    )
+def names_model(name: str, model: str) -> bool:
+    """Say whether *name* (`offline`, `openai:gpt-…` or `openai:*`) means *model*, which is written like the first two.
+
+    A provider that is one model may also be written `offline:offline`, as its gate and breaker are called.
+    """
+    provider, _, which = name.partition(":")
+    theirs, _, its = model.partition(":")
+    return provider == theirs and (which == "*" or (which or provider) == (its or theirs))
 
 
 class Faults(Generic[A, R]):

@@ -150,7 +150,7 @@ def test_agents_that_delegate_to_one_another_never_block_one_another():
 
 
 def reserves_without_looking(self, accounts, amount):
-    return self._hold([self._book(account) for account in accounts], amount)
+    return Reservation(self._room, [self._book(account) for account in accounts], amount)
 
 
 def gives_back_too_much(self):

@@ -1,0 +1,134 @@
+"""What `coordinator doctor` asks of the network: whether the providers in use have keys, can be reached, and answer."""
+
+import asyncio
+import os
+import socket
+import ssl
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from coordinator.app import Coordinator
+from coordinator.cli.checkup import FREE, Check, Routes, wrong
+from coordinator.cli.figures import duration, money
+from coordinator.domain.briefs import Brief
+from coordinator.domain.context import AgentContext
+from coordinator.domain.errors import Invalid
+from coordinator.domain.model import Target
+from coordinator.domain.money import micros
+from coordinator.domain.team import Team, agent
+from coordinator.models.keys import ANTHROPIC, GOOGLE, OPENAI, RESPONSES, Vendor, base_url_of
+from coordinator.settings import Settings
+
+VENDORS = {vendor.name: vendor for vendor in (OPENAI, RESPONSES, ANTHROPIC, GOOGLE)}
+PATIENCE_S = 3.0
+
+
+def reaching(routes: Routes) -> Iterator[Check]:
+    """Yield for every provider in use whether it has a key, and whether its server can be reached; no key is sent."""
+    targets = list(
+        dict.fromkeys(target for found in routes.values() for target in found if target.provider not in FREE)
+    )
+    for provider in dict.fromkeys(target.provider for target in targets):
+        vendor = VENDORS.get(provider)
+        if vendor is not None:
+            yield _key(vendor)
+    addresses = {}
+    for target in targets:
+        try:
+            addresses[_address(target)] = target.provider
+        except Invalid as error:
+            yield wrong("network", error)
+    addresses.pop("", None)
+    if addresses:
+        yield from asyncio.run(_reach(addresses))
+    elif not targets:
+        yield Check("network", "ok", "none is needed: no model is a provider's")
+
+
+def _key(vendor: Vendor) -> Check:
+    name = next((name for name in vendor.key_variables if os.environ.get(name, "").strip()), None)
+    return Check("keys", "ok", f"{vendor.name}: {f'{name} is set' if name else 'from the settings'}")
+
+
+def _address(target: Target) -> str:
+    """Return the base URL of *target*; "" when it is nobody's that is known here."""
+    vendor = VENDORS.get(target.provider)
+    if vendor is not None:
+        return base_url_of(vendor, None)
+    _, at, rest = target.model.partition("@http")
+    return f"http{rest}" if at else ""
+
+
+async def _reach(addresses: dict[str, str]) -> Sequence[Check]:
+    return await asyncio.gather(*(_connect(url, provider) for url, provider in addresses.items()))
+
+
+async def _connect(url: str, provider: str) -> Check:
+    """Open and close one connection to the server of *url*, through the proxy where one is set."""
+    there = urlsplit(url)
+    proxy = _proxy(there.scheme, there.hostname or "")
+    place = urlsplit(proxy) if proxy else there
+    secure = place.scheme == "https"
+    host, port = place.hostname or "", place.port or (443 if secure else 80)
+    name = f"{provider}: {there.hostname}{f' through the proxy {host}:{port}' if proxy else ''}"
+    began = time.monotonic()
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            _, writer = await asyncio.open_connection(host, port, ssl=ssl.create_default_context() if secure else None)
+    except TimeoutError:
+        return Check("network", "wrong", f"{name} did not answer within {PATIENCE_S:g} s", _hint(provider, proxy))
+    except ssl.SSLCertVerificationError as error:
+        fix = "trust its authority by the variable SSL_CERT_FILE, or correct the base URL"
+        return Check("network", "wrong", f"{name} has a certificate that is not trusted: {error.verify_message}", fix)
+    except ssl.SSLError as error:
+        fix = "check whether the base URL begins with the right one of http and https"
+        return Check("network", "wrong", f"{name} does not speak TLS: {error.reason}", fix)
+    except socket.gaierror:
+        return Check("network", "wrong", f"{name}: there is no such host", _hint(provider, proxy))
+    except OSError as error:
+        said = error.strerror or str(error)
+        return Check("network", "wrong", f"{name}, port {port}: {said}", _hint(provider, proxy))
+    writer.close()
+    return Check("network", "ok", f"{name} was reached in {duration(time.monotonic() - began)}")
+
+
+def _proxy(scheme: str, host: str) -> str:
+    return "" if proxy_bypass(host) else getproxies().get(scheme, "")
+
+
+def _hint(provider: str, proxy: str) -> str:
+    if proxy:
+        return "check the proxy, or name the host in NO_PROXY"
+    vendor = VENDORS.get(provider)
+    return f"check the network and {vendor.url_variable}" if vendor is not None else "check that the server runs"
+
+
+def asking(settings: Settings, routes: Routes) -> Iterator[Check]:
+    """Yield for every model in use whether it answers a question of one word: this sends keys, and costs a little."""
+    for target in dict.fromkeys(target for found in routes.values() for target in found):
+        yield asyncio.run(_ask(settings, f"{target}"))
+
+
+async def _ask(settings: Settings, model: str) -> Check:
+    @agent(model=model, max_output_tokens=256)
+    async def asker(brief: Brief, ctx: AgentContext) -> str:
+        """Asks for one word."""
+        return str(await ctx.ask(brief.request))
+
+    try:
+        async with Coordinator(Team(asker), settings, world={}) as opened:
+            result = await opened.run("Answer with the word ok.")
+    except Invalid as error:
+        return wrong("answers", error)
+    if result.status == "completed":
+        spent = money(micros(result.cost_usd))
+        return Check("answers", "ok", f"{model} answered in {duration(result.duration_s)} for {spent}")
+    said = "; ".join(issue.message for issue in result.issues) or result.code
+    return Check("answers", "wrong", f"{model}: {said}", "look for the code in docs/outcomes.md: " + result.code)
+
+
+def names(checks: Iterable[Check]) -> list[str]:
+    """Return the names of *checks*, each once."""
+    return list(dict.fromkeys(check.name for check in checks))
