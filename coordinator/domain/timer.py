@@ -28,23 +28,25 @@ class Timer:
         self.expired = False
 
     def __enter__(self) -> "Timer":
-        loop = self._loop or asyncio.get_running_loop()
-        task = asyncio.current_task(loop)
+        task = asyncio.current_task(self._loop)
         if task is None:
             raise RuntimeError("a Timer needs a task to cancel: enter it in an async function")
         self._task = task
         self._cancelling = task.cancelling()
-        if self._alarms is not None:
-            self._alarms.set(self, loop)
+        alarms = self._alarms
+        if alarms is not None:
+            alarms.pending[self] = None
+            if self.when < alarms.next:
+                alarms.arm(self.when, task.get_loop())
         elif self.when < math.inf:
-            self._handle = loop.call_at(self.when, self.expire)
+            self._handle = task.get_loop().call_at(self.when, self.expire)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._alarms is not None:
-            self._alarms.clear(self)
+            self._alarms.pending.pop(self, None)  # one that has rung is forgotten already
         elif self._handle is not None:
             self._handle.cancel()
         if not self.expired:
@@ -67,35 +69,28 @@ class Alarms:
     than all others, and looks for the next one only when it rings.
     """
 
-    __slots__ = ("_handle", "_next", "_pending")
+    __slots__ = ("_handle", "next", "pending")
 
     def __init__(self) -> None:
-        self._pending: dict[Timer, None] = {}
-        self._next = math.inf
+        self.pending: dict[Timer, None] = {}
+        """Those that are set; who is taken out is not woken."""
+        self.next = math.inf
+        """When the handle looks at them; who is nearer must `arm` it."""
         self._handle: asyncio.TimerHandle | None = None
 
-    def set(self, timer: Timer, loop: asyncio.AbstractEventLoop) -> None:
-        """Wake *timer* at its time, unless it is cleared before."""
-        self._pending[timer] = None
-        if timer.when < self._next:
-            self._arm(timer.when, loop)
-
-    def clear(self, timer: Timer) -> None:
-        """Forget *timer*; one that has rung is forgotten already."""
-        self._pending.pop(timer, None)
-
-    def _arm(self, when: float, loop: asyncio.AbstractEventLoop) -> None:
+    def arm(self, when: float, loop: asyncio.AbstractEventLoop) -> None:
+        """Look at the timers at *when*, loop time, which is nearer than `next`."""
         if self._handle is not None:
             self._handle.cancel()
-        self._next = when
+        self.next = when
         self._handle = loop.call_at(when, self._ring, loop)
 
     def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
-        rung_at, self._next, self._handle = self._next, math.inf, None
-        for timer in [timer for timer in self._pending if timer.when <= rung_at]:
-            del self._pending[timer]
+        rung_at, self.next, self._handle = self.next, math.inf, None
+        for timer in [timer for timer in self.pending if timer.when <= rung_at]:
+            del self.pending[timer]
             timer.expire()
-        if self._pending:
-            nearest = min(timer.when for timer in self._pending)
+        if self.pending:
+            nearest = min(timer.when for timer in self.pending)
             if nearest < math.inf:
-                self._arm(nearest, loop)
+                self.arm(nearest, loop)
