@@ -22,6 +22,8 @@ from coordinator import (
 )
 
 REVIEWER = "reviewer"
+LARGE = "large"
+"""The model class for what is hard, and for what a smaller one has failed at."""
 REJECTIONS = 2
 """Rejected drafts after which the best one goes out, flagged."""
 
@@ -34,6 +36,8 @@ class Work:
     """What the members have handed in so far."""
 
     gatherer: str
+    model: str | None = None
+    """The model class that the members use; None for their own."""
     findings: list[Findings] = field(default_factory=list)
     draft: Draft | None = None
     verdict: Verdict | None = None
@@ -73,9 +77,16 @@ class Work:
         return [*found, *more]
 
 
-async def lead(brief: Brief, ctx: AgentContext, gatherer: str) -> Reply:
-    """Lead *brief* from plan to reply; *gatherer* is the member who can look things up."""
-    work = Work(gatherer)
+async def lead(brief: Brief, ctx: AgentContext, gatherer: str, model: str | None = None) -> Reply:
+    """Lead *brief* from plan to reply.
+
+    Args:
+        brief: the request.
+        ctx: the lead's own context.
+        gatherer: the member who can look things up.
+        model: the model class that the members are to use; None for their own.
+    """
+    work = Work(gatherer, model)
     ctx.enter("plan")
     plan = _without_review(await _plan(brief, ctx, gatherer), gatherer)
     ctx.enter("delegate", ", ".join(f"{step.id}: {step.member}" for step in plan.steps))
@@ -131,7 +142,7 @@ def _without_review(plan: Plan, gatherer: str) -> Plan:
 
 async def _delegate(brief: Brief, ctx: AgentContext, work: Work, plan: Plan) -> None:
     """Carry out the plan, and what a plan may have forgotten: a draft."""
-    reports = await ctx.execute(plan, brief)
+    reports = await ctx.execute(plan, brief, model=work.model)
     work.add(reports.values())
     _stop_if_refused(work)
     if work.facts and work.draft is None:
@@ -140,7 +151,8 @@ async def _delegate(brief: Brief, ctx: AgentContext, work: Work, plan: Plan) -> 
 
 async def _write(brief: Brief, ctx: AgentContext, work: Work, *more: Material) -> None:
     goal = "Write the answer from the findings."
-    report = await ctx.delegate("writer", Brief(request=brief.request, goal=goal, materials=work.materials(*more)))
+    asked = Brief(request=brief.request, goal=goal, materials=work.materials(*more))
+    report = await ctx.delegate("writer", asked, model=work.model)
     work.add([report])
     _stop_if_refused(work)
 
@@ -151,7 +163,8 @@ async def _review(brief: Brief, ctx: AgentContext, work: Work) -> None:
     draft = Material(origin="writer", content=work.draft.model_dump(mode="json"))
     goal = "Review the draft of the answer."
     work.verdict = None
-    report = await ctx.delegate(REVIEWER, Brief(request=brief.request, goal=goal, materials=work.materials(draft)))
+    asked = Brief(request=brief.request, goal=goal, materials=work.materials(draft))
+    report = await ctx.delegate(REVIEWER, asked, model=work.model)
     work.add([report])
     _stop_if_refused(work)
 
@@ -190,7 +203,8 @@ async def _replan(brief: Brief, ctx: AgentContext, work: Work, reason: str) -> N
     ctx.enter("replan", reason)
     goal = f"Find what is still missing: {'; '.join(work.gaps)}"
     known = len(work.findings)
-    work.add([await ctx.delegate(work.gatherer, Brief(request=brief.request, goal=goal, materials=work.materials()))])
+    asked = Brief(request=brief.request, goal=goal, materials=work.materials())
+    work.add([await ctx.delegate(work.gatherer, asked, model=work.model)])
     _stop_if_refused(work)
     if any(found.facts for found in work.findings[known:]):
         await _write(brief, ctx, work)
@@ -198,11 +212,11 @@ async def _replan(brief: Brief, ctx: AgentContext, work: Work, reason: str) -> N
 
 
 async def _until_accepted(brief: Brief, ctx: AgentContext, work: Work) -> None:
-    """Have a rejected draft revised, at most until the second rejection, or until revising changes nothing."""
+    """Have a rejected draft revised by a larger model, until the second rejection or until that changes nothing."""
     for _ in range(REJECTIONS - 1):
         if work.draft is None or work.verdict is None or work.verdict.decision is Judgement.ACCEPT:
             return
-        before = work.draft
+        before, work.model = work.draft, LARGE
         verdict = Material(origin="reviewer", content=work.verdict.model_dump(mode="json"))
         await _write(brief, ctx, work, Material(origin="writer", content=before.model_dump(mode="json")), verdict)
         if work.draft == before:

@@ -4,9 +4,9 @@ from agents.acts import acts, asks_more
 from agents.analyst import analyst, researcher
 from agents.constraints import must_escalate
 from agents.deeds import carry_out
-from agents.lead import lead, recover, to_a_person
+from agents.lead import LARGE, lead, recover, to_a_person
 from agents.prompts import prompt
-from agents.reports import Handling, Triage
+from agents.reports import Effort, Handling, Triage
 from agents.reviewer import reviewer
 from agents.writer import writer
 from coordinator import AgentContext, Brief, CoordinatorError, Fault, Refused, Reply, agent
@@ -30,18 +30,18 @@ async def manager(brief: Brief, ctx: AgentContext) -> Reply:
     triage = await _triage(brief, ctx)
     if triage.decision is Handling.ESCALATE:
         return await _hand_over(brief, ctx, to_a_person("triage", triage.reason or "the request needs a person"))
-    reply = await _answer(brief, ctx)
+    reply = await _answer(brief, ctx, LARGE if triage.effort is Effort.HARD else None)
     return await _hand_over(brief, ctx, reply) if reply.status == "escalated" else reply
 
 
-async def _answer(brief: Brief, ctx: AgentContext) -> Reply:
+async def _answer(brief: Brief, ctx: AgentContext, model: str | None) -> Reply:
     """Do what the request orders, then answer what it asks; an order is never passed over in silence."""
     ordered = acts(brief.request)
     if not ordered:
-        return await lead(brief, ctx, analyst.name)
+        return await lead(brief, ctx, analyst.name, model)
     deeds = await carry_out(ordered, brief, ctx)
     if deeds.undone or asks_more(brief.request):
-        return deeds.told(await lead(brief, ctx, analyst.name))
+        return deeds.told(await lead(brief, ctx, analyst.name, model))
     ctx.enter("finalize")
     return deeds.told(Reply(text=""))
 

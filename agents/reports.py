@@ -18,11 +18,19 @@ class Handling(Choice):
     )
 
 
+class Effort(Choice):
+    """How much thought a request takes."""
+
+    PLAIN = "plain", "One question or order, which one record or one article answers."
+    HARD = "hard", "Several questions at once, a comparison, a calculation, or facts that contradict one another."
+
+
 class Triage(BaseModel):
     """The first decision about a request."""
 
     decision: Handling = Field(description="Who handles the request.")
     reason: str = Field(default="", description="Why, in one sentence.")
+    effort: Effort = Field(default=Effort.PLAIN, description="How much thought the request takes.")
 
 
 class Confidence(Choice):

@@ -203,7 +203,7 @@ TEST = (
     ),
 )
 
-OTHER_SUBJECTS = (
+OTHER_FIELDS = (
     "How tall is Mount Everest?",
     "What should I feed a newborn kitten?",
     "When does the last train to Vienna leave?",

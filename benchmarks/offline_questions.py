@@ -1,4 +1,4 @@
-"""The questions of `offline_quality.py`: what the documents answer, with a pattern of the answer, and what not."""
+"""Questions that were studied while the rules were chosen: what documents answer, with its pattern, and what not."""
 
 from coordinator.domain.value import value
 
@@ -15,7 +15,7 @@ class Corpus:
     """Answered questions that other projects may well answer too: never asked across."""
 
 
-CORPORA = (
+DEVELOPMENT = (
     Corpus(
         "anyio",
         (
@@ -35,6 +35,16 @@ CORPORA = (
                 "What happens to the other tasks of a task group when one of them raises an exception?",
                 r"(?:host task|all|other).{0,60}cancel",
             ),
+            ("How do I give an operation a time limit?", r"move_on_after|fail_after"),
+            ("How do I run several tasks at the same time?", r"create_task_group|task group"),
+            ("How do I send objects from one task to another?", r"create_memory_object_stream"),
+            ("How do I start an external program and read what it prints?", r"run_process|open_process"),
+            ("How do I listen for SIGINT?", r"open_signal_receiver"),
+            ("How do I read a file without blocking?", r"open_file|anyio\.Path"),
+            ("Can I use AnyIO with Trio?", r"trio"),
+            ("How do I write a TCP server?", r"create_tcp_listener"),
+            ("How do I limit how many tasks use a resource at once?", r"CapacityLimiter|Semaphore"),
+            ("How do I encrypt a connection?", r"TLSStream|tls=True|connect_tcp"),
         ),
         (
             "How do I run AnyIO on top of gevent?",
@@ -44,6 +54,18 @@ CORPORA = (
             "Which HTTP proxy settings does AnyIO honour?",
             "How do I resume a task group after the program was restarted?",
             "Can AnyIO run tasks on a graphics card?",
+            "How do I send an HTTP request with AnyIO?",
+            "How do I store results in Redis?",
+            "How do I set a task's nice level?",
+            "How do I draw a graph of my tasks?",
+            "How do I compress a stream?",
+            "How do I log in with a password over SSH?",
+            "How do I run a task every ten minutes?",
+            "How many bytes does a task group need?",
+            "How do I share memory between two processes?",
+            "How do I find a memory leak in a task?",
+            "How do I write a file to S3?",
+            "Who maintains the Windows installer?",
         ),
     ),
     Corpus(
@@ -62,6 +84,16 @@ CORPORA = (
             ("How do I get colorful output in the console during development?", r"ConsoleRenderer|colorama|Rich"),
             ("Which arguments does a processor receive?", r"wrapped logger|method_name|event_dict"),
             ("How do I filter by log level?", r"make_filtering_bound_logger|filter_by_level"),
+            ("How do I add a value to every log entry of a logger?", r"\bbind\b|bind\("),
+            ("How do I use structlog together with the standard library's logging?", r"stdlib|ProcessorFormatter"),
+            ("How do I get rid of a bound value?", r"unbind"),
+            ("How do I hide passwords in log entries?", r"processor"),
+            ("How do I log exceptions with their traceback?", r"exc_info|exception\(|format_exc_info|dict_tracebacks"),
+            ("Can I log from asynchronous code?", r"ainfo|async|contextvars"),
+            ("How do I add the file name and line number of the caller?", r"CallsiteParameter"),
+            ("How do I write my own processor?", r"event_dict|callable"),
+            ("How do I change the order of the keys in the output?", r"key_order|KeyValueRenderer|sort_keys"),
+            ("Does structlog work with Twisted?", r"twisted"),
         ),
         (
             "How do I send log entries to Kafka?",
@@ -71,6 +103,18 @@ CORPORA = (
             "Which license fee applies to commercial use?",
             "How do I search old log entries by date?",
             "Which dashboard shows structlog entries in a browser?",
+            "How do I compress log files?",
+            "How do I store log entries in PostgreSQL?",
+            "How do I log to the Windows event log?",
+            "How long are log entries kept?",
+            "How do I colour log entries in a PDF?",
+            "How do I limit the size of a log file?",
+            "How do I sign log entries?",
+            "How do I count log entries per minute?",
+            "How do I merge the logs of two machines?",
+            "How do I show log entries in a mobile app?",
+            "How do I grant a colleague access to the logs?",
+            "How do I undo a log entry?",
         ),
     ),
     Corpus(
@@ -86,6 +130,16 @@ CORPORA = (
             ("How do I open the user's editor from my program?", r"click\.edit|\bedit\b"),
             ("Which exit code does a usage error have?", r"exit code.{0,40}2|exit_code = 2|status code.{0,40}2"),
             ("How do I limit an integer option to a range?", r"IntRange"),
+            ("How do I make a group of subcommands?", r"click\.group|@group|\bgroup\b"),
+            ("How do I turn a flag on and off?", r"is_flag|--shout/--no-shout|/--no-"),
+            ("How do I restrict an option to a few allowed words?", r"Choice"),
+            ("How do I accept a file name as an argument?", r"click\.File|click\.Path|File\("),
+            ("How do I print colored text?", r"style|secho"),
+            ("How do I set up tab completion in zsh?", r"_COMPLETE|zsh_source"),
+            ("How do I show the version of my program?", r"version_option"),
+            ("How do I share state between subcommands?", r"pass_obj|ctx\.obj|pass_context|make_pass_decorator"),
+            ("How do I page long output?", r"echo_via_pager"),
+            ("What happens when the user presses Ctrl-C?", r"Abort"),
         ),
         (
             "How do I draw a window with buttons in Click?",
@@ -95,11 +149,50 @@ CORPORA = (
             "How do I limit the memory that a command may use?",
             "How do I charge users for each command they run?",
             "Which database does Click store its history in?",
+            "How do I play a sound when a command ends?",
+            "How do I send the output of a command by e-mail?",
+            "How do I run a command on a remote machine?",
+            "How do I record who ran a command?",
+            "How do I ask the user for a date with a calendar?",
+            "How do I let the user pick with the mouse?",
+            "How do I measure how long a command takes?",
+            "How do I undo the last command?",
+            "How do I store a password in the keychain?",
+            "How do I download a file and verify its checksum?",
+            "How do I turn a command into a web page?",
+            "How do I update my program automatically?",
+        ),
+    ),
+    Corpus(
+        "tenacity",
+        (
+            ("How do I give up after five tries?", r"stop_after_attempt"),
+            ("How do I wait two seconds between tries?", r"wait_fixed"),
+            ("How do I wait longer after each failure?", r"wait_exponential"),
+            ("How do I try again only for certain exceptions?", r"retry_if_exception_type"),
+            ("How do I get the original exception instead of RetryError?", r"reraise=True"),
+            ("How do I log before every attempt?", r"before_log|before_sleep_log"),
+            ("Does it work with coroutines?", r"async"),
+            ("How do I retry a block of code without a function?", r"for attempt in Retrying|context manager"),
+            ("How do I see how often a function was retried?", r"statistics"),
+            ("How do I stop retrying after ten seconds?", r"stop_after_delay"),
+        ),
+        (
+            "How do I retry on another server?",
+            "How do I store the number of attempts in a database?",
+            "How do I share a retry budget between processes?",
+            "How do I open a circuit breaker after five failures?",
+            "How do I limit calls to ten per second?",
+            "How do I send an alert when all attempts failed?",
+            "How do I draw the waiting times as a chart?",
+            "How do I cancel a retry from another thread?",
+            "How do I cache the result of a call?",
+            "How do I prioritise one retry over another?",
         ),
     ),
 )
 
-OFF_DOMAIN = (
+OTHER_FIELDS = (
     "What is the melting point of tungsten?",
     "How long do I boil an egg?",
     "Who won the football match yesterday?",

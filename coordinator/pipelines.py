@@ -15,6 +15,7 @@ from coordinator.policies.accounts import Accounts
 from coordinator.policies.admission import Admission
 from coordinator.policies.breaker import Breaker
 from coordinator.policies.budget import Budget, ModelPrices, ToolPrices
+from coordinator.policies.cache import Cache
 from coordinator.policies.contract import Contract
 from coordinator.policies.deadline import Deadline
 from coordinator.policies.depth import Depth
@@ -52,6 +53,8 @@ class Holders:
     prices: ModelPrices
     alarms: Alarms
     stragglers: ports.Stragglers
+    replies: ports.Replies | None = None
+    """None when nothing is cached."""
     faults: ToolLayers = ()
     model_faults: ModelLayers = ()
     content: bool = False
@@ -72,6 +75,7 @@ def model_layers(held: Holders) -> ModelLayers:
     """Return the layers of a model call."""
     return (
         Trace(told(OfModels(), models, held.content)),
+        *((Cache(held.replies),) if held.replies is not None else ()),
         Route(held.routes),
         Retry(held.chance, held.retries, held.retry),
         RateLimit(held.gates, held.estimates),

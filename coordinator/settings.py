@@ -113,6 +113,15 @@ class AdmissionSetting(Section):
     waiting: int = Field(default=10_000, ge=0)
 
 
+class CacheSetting(Section):
+    """How long a model's reply answers the very same request of the same tenant again."""
+
+    for_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 300.0
+    """Seconds; 0 keeps nothing, and requests in flight are still shared."""
+    entries: Count = 10_000
+    """Replies that are kept."""
+
+
 # The offline model costs nothing; it has a price so that ceilings, reservations and bills are exercised as with a
 # real one. The figures are those of a small commercial model.
 DEFAULT_PRICES = {
@@ -200,6 +209,9 @@ class Settings(BaseSettings):
     admission: AdmissionSetting = AdmissionSetting()
     retry: RetrySetting = RetrySetting()
     breaker: BreakerSetting = BreakerSetting()
+    cache: CacheSetting | None = Field(
+        default=None, description="Whether replies of models are used again for the very same request of a tenant."
+    )
     content: bool = Field(
         default=False, description="Whether events carry content too: what is asked, answered and found."
     )

@@ -20,8 +20,9 @@ from coordinator.settings import Settings
 from coordinator.simulation.faults import FaultRule, Faults
 from coordinator.stores.memory.breaker import Breakers
 from coordinator.stores.memory.estimates import Estimates
-from coordinator.stores.memory.gate import Gates
-from coordinator.stores.memory.ledger import LedgerLimits
+from coordinator.stores.memory.gates import Gates
+from coordinator.stores.memory.ledger import Ledger, LedgerLimits
+from coordinator.stores.memory.replies import Replies
 from coordinator.stores.memory.retries import RetryBudget
 from coordinator.stores.memory.stragglers import Stragglers
 
@@ -38,7 +39,7 @@ def build(team: Team, settings: Settings, ports: Ports, adapters: Adapters, faul
     routes = routes_of(team, settings, adapters)
     return Holders(
         admission=Admission(settings.admission.runs, settings.admission.waiting),
-        ledger=ports.ledger(LedgerLimits(settings.money_queue, alert_share=settings.alert_share), ports.stamp),
+        ledger=Ledger(LedgerLimits(settings.money_queue, alert_share=settings.alert_share), ports.stamp),
         accounts=Accounts(ports.stamp, shared(settings.global_usd, settings.share), settings.global_period),
         gates=Gates(rates=rates),
         estimates=Estimates(),
@@ -50,6 +51,7 @@ def build(team: Team, settings: Settings, ports: Ports, adapters: Adapters, faul
         prices=ModelPrices(prices_of(team, settings, routes, ports.stamp()), settings.min_output_tokens),
         alarms=Alarms(),
         stragglers=Stragglers(settings.stragglers),
+        replies=Replies(settings.cache.for_s, settings.cache.entries, ports.stamp) if settings.cache else None,
         faults=_faults([rule for rule in faults if rule.tool], ports),
         model_faults=_faults([rule for rule in faults if rule.model], ports),
         content=settings.content,

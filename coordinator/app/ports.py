@@ -5,11 +5,10 @@ import time
 import uuid
 from collections.abc import Callable
 
-from coordinator.domain.ports import Chance, Ledger, NewId, Offload, Stamp, Stragglers
+from coordinator.domain.ports import Chance, NewId, Offload, Stamp, Stragglers
 from coordinator.domain.value import value
 from coordinator.engine.offload import Threads
 from coordinator.pipelines import Holders
-from coordinator.stores.memory import ledger as memory
 
 
 def _new_id() -> str:
@@ -25,13 +24,11 @@ class Ports:
     """Clock, ids, randomness and threads, to be replaced where runs must repeat exactly.
 
     *stamp*: UTC seconds; *new_id*: names of runs; *chance*: randomness of retries; *offload* makes the place where
-    blocking work goes, given what keeps account of work whose caller has left; *ledger* makes the accounts of money;
-    *around* may put something around the holders when they are built.
+    blocking work goes, given what keeps account of work whose caller has left; *around* may put something around the holders when they are built.
     """
 
     stamp: Stamp = time.time
     new_id: NewId = _new_id
     chance: Chance = random.random
     offload: Callable[[Stragglers], Offload] = Threads
-    ledger: Callable[[memory.LedgerLimits, Stamp], Ledger] = memory.Ledger
     around: Callable[[Holders], Holders] = _as_built

@@ -7,6 +7,7 @@ from coordinator.stores.memory.books import AccountState
 from coordinator.stores.memory.breaker import BreakerState
 from coordinator.stores.memory.estimates import EstimateState
 from coordinator.stores.memory.gate import GateState
+from coordinator.stores.memory.replies import RepliesState
 from coordinator.stores.memory.retries import RetryTally
 from coordinator.stores.memory.stragglers import StragglersState
 
@@ -22,6 +23,8 @@ class Snapshot:
     retries: tuple[RetryTally, ...]
     estimates: tuple[EstimateState, ...]
     stragglers: StragglersState
+    replies: RepliesState | None = None
+    """None when nothing is cached."""
 
     @staticmethod
     def of(held: Holders) -> "Snapshot":
@@ -34,4 +37,5 @@ class Snapshot:
             retries=held.retries.snapshot(),
             estimates=held.estimates.snapshot(),
             stragglers=held.stragglers.snapshot(),
+            replies=held.replies.snapshot() if held.replies is not None else None,
         )

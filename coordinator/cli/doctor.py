@@ -3,22 +3,22 @@
 import json as jsons
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from coordinator.cli.checkup import Check, Checkup
 from coordinator.cli.exits import FLAGGED, OK
 from coordinator.cli.figures import counted, printable
-from coordinator.cli.machine import machine
-from coordinator.cli.reaching import asking, reaching
 from coordinator.cli.screen import screen
-from coordinator.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from coordinator.cli.checks import Check
 
 STYLES = {"ok": "green", "warn": "yellow", "wrong": "bold red"}
 
@@ -33,8 +33,10 @@ def doctor(
 
     No key is sent anywhere, unless --ask is given. Exit codes: 0 nothing is wrong, 1 something is.
     """
+    from coordinator.cli.checks import examine  # noqa: PLC0415 - no other command waits for what the checks import
+
     with redirect_stdout(sys.stderr):  # a team's code may print
-        checks = list(_checks(Path.cwd(), ask=ask))
+        checks = list(examine(Path.cwd(), ask=ask))
     bad = any(check.state == "wrong" for check in checks)
     if json:
         told = [{"name": one.name, "state": one.state, "said": one.said, "fix": one.fix} for one in checks]
@@ -44,18 +46,7 @@ def doctor(
     return FLAGGED if bad else OK
 
 
-def _checks(folder: Path, *, ask: bool) -> Iterator[Check]:
-    checkup = Checkup(folder)
-    yield from checkup.configuration()
-    settings = checkup.settings
-    if settings is not None:
-        yield from reaching(checkup.routes)
-        if ask:
-            yield from asking(settings, checkup.routes)
-    yield from machine(checkup.root, settings or Settings.model_construct())
-
-
-def _print(checks: Sequence[Check]) -> None:
+def _print(checks: "Sequence[Check]") -> None:
     console = screen()
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
@@ -68,8 +59,6 @@ def _print(checks: Sequence[Check]) -> None:
         grid.add_row(check.name, Text(check.state, STYLES[check.state]), said)
     console.print(grid, highlight=False)
     counts = Counter(check.state for check in checks)
-    parts = [counted(len(checks), "check")]
-    parts += [
-        f"{counts[state]} {word}" for state, word in (("wrong", "wrong"), ("warn", "to look at")) if counts[state]
-    ]
-    console.print(Text(f"\n{', '.join(parts)}" + ("" if len(parts) > 1 else ": all is well")), highlight=False)
+    told = {"wrong": counts["wrong"], "to look at": counts["warn"]}
+    found = ", ".join(f"{number} {word}" for word, number in told.items() if number)
+    console.print(f"\n{counted(len(checks), 'check')}: {found or 'all is well'}", highlight=False)

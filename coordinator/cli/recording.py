@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from coordinator.domain.errors import Invalid
 from coordinator.domain.events import Event, Observer
+from coordinator.settings import Settings
 from coordinator.telemetry import run_files
 from coordinator.telemetry.lines import EventLines
 from coordinator.telemetry.redaction import secrets_of
@@ -20,8 +21,12 @@ Open = Callable[[str], BinaryIO]
 
 
 @contextmanager
-def recording(target: str | None) -> Iterator[Sequence[Observer]]:
+def recording(target: str | None, secrets: Sequence[str]) -> Iterator[Sequence[Observer]]:
     """Open what `--events` names; a file that was made for a run that never began is taken away again.
+
+    Args:
+        target: a file, `-` for standard error, or None for nothing.
+        secrets: what must not be written.
 
     Raises:
         Invalid: `unusable_file`.
@@ -29,12 +34,12 @@ def recording(target: str | None) -> Iterator[Sequence[Observer]]:
     if target is None:
         yield ()
     elif target == STDERR:
-        yield [EventLines(sys.stderr.buffer, secrets_of(os.environ))]
+        yield [EventLines(sys.stderr.buffer, secrets)]
     else:
         path = Path(target)
         existed = path.exists()
         out = _appending(path)
-        lines = FileLines(f"--events {path}", lambda _: out)
+        lines = FileLines(f"--events {path}", lambda _: out, secrets)
         try:
             yield [lines]
         except Invalid:
@@ -48,13 +53,14 @@ def recording(target: str | None) -> Iterator[Sequence[Observer]]:
 
 
 @contextmanager
-def run_file(root: Path, keep: int, about: Mapping[str, Any]) -> Iterator[Sequence[Observer]]:
+def run_file(root: Path, keep: int, about: Mapping[str, Any], secrets: Sequence[str]) -> Iterator[Sequence[Observer]]:
     """Keep the events of a run in a file of its own below *root*, which `coordinator trace` reads.
 
     Args:
         root: of the workspace.
         keep: files to keep, the oldest are removed; 0 writes none.
         about: what the first line says of the run.
+        secrets: what must not be written.
     """
     if not keep:
         yield ()
@@ -67,9 +73,15 @@ def run_file(root: Path, keep: int, about: Mapping[str, Any]) -> Iterator[Sequen
         return out
 
     with ExitStack() as stack:
-        lines = FileLines(f"the file of this run in {folder}", opened)
+        lines = FileLines(f"the file of this run in {folder}", opened, secrets)
         stack.callback(lines.close)
         yield [lines]
+
+
+def keys_of(settings: Settings) -> tuple[str, ...]:
+    """Return the keys that *settings* and the environment hold, which no event may show."""
+    given = (provider.api_key for provider in settings.providers.values())
+    return (*secrets_of(os.environ), *(key.get_secret_value() for key in given if key is not None))
 
 
 class FileLines:
@@ -78,9 +90,11 @@ class FileLines:
     Args:
         name: of the file, as it is told.
         opened: opens the file, at the first event; closed by `close`.
+        secrets: what must not be written.
     """
 
-    def __init__(self, name: str, opened: Open) -> None:
+    def __init__(self, name: str, opened: Open, secrets: Sequence[str] = ()) -> None:
+        self._secrets = secrets
         self._name = name
         self._open = opened
         self._out: BinaryIO | None = None
@@ -94,7 +108,7 @@ class FileLines:
         try:
             if self._write is None:
                 self._out = self._open(event.run)
-                self._write = EventLines(self._out, secrets_of(os.environ))
+                self._write = EventLines(self._out, self._secrets)
             self._write(event)
         except OSError as error:
             self._give_up(error)

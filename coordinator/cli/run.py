@@ -12,7 +12,7 @@ import typer
 
 from coordinator.cli.display import watch
 from coordinator.cli.exits import OF_STATUS
-from coordinator.cli.recording import STDERR, recording, run_file
+from coordinator.cli.recording import STDERR, keys_of, recording, run_file
 from coordinator.cli.report import as_json, tell
 from coordinator.cli.screen import screen
 from coordinator.domain.errors import Invalid
@@ -56,7 +56,8 @@ def run(
             overrides = Overrides(task, tenant, model, pairs(inputs or ()), content=content)
             opened = open_scenario(scenario, overrides)
             tell_decisions(opened)
-            with recording(events) as recorders, _own_file(opened, no_file) as own:
+            hidden = keys_of(opened.settings)
+            with recording(events, hidden) as recorders, _own_file(opened, hidden, no_file) as own:
                 result = asyncio.run(_watched(opened, tree, [*recorders, *own], silent=events == STDERR))
     except KeyboardInterrupt:
         if json and tree.run_id:
@@ -92,10 +93,10 @@ async def _watched(scenario: Scenario, tree: RunTree, recorders: Sequence[Observ
         return await scenario.run([*watchers, *recorders])
 
 
-def _own_file(scenario: Scenario, unwanted: bool) -> AbstractContextManager[Sequence[Observer]]:
+def _own_file(scenario: Scenario, hidden: Sequence[str], unwanted: bool) -> AbstractContextManager[Sequence[Observer]]:
     path, settings = scenario.document.path, scenario.settings
     about = {"scenario": str(path), "name": scenario.name, "content": settings.content}
-    return run_file(find_workspace(path).root, 0 if unwanted else settings.run_files, about)
+    return run_file(find_workspace(path).root, 0 if unwanted else settings.run_files, about, hidden)
 
 
 def tell_decisions(scenario: Scenario) -> None:

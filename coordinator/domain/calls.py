@@ -113,13 +113,15 @@ class DelegationCall:
     name: str
     brief: Brief
     deadline: float = math.inf
+    model: str = ""
+    """The model class or model that the member is to use this time; empty for its own."""
     attempt: int = 1
     effect: Effect = Effect.WRITE
 
     @property
     def identity(self) -> str:
         """All that the delegation says, as text: two delegations are identical when it is equal."""
-        return f"{self.name} {to_json(self.brief).decode()}"
+        return f"{self.name} {self.model} {to_json(self.brief).decode()}"
 
     @property
     def digest(self) -> str:

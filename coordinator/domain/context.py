@@ -68,8 +68,10 @@ class AgentContext(Protocol):
             Fault, UnknownOutcome: the tool failed.
         """
 
-    def delegate(self, member: Any, brief: Brief) -> Awaitable[Report[Any]]:
+    def delegate(self, member: Any, brief: Brief, *, model: str | None = None) -> Awaitable[Report[Any]]:
         """Hand *brief* to *member* (an agent or its name) and await its report; a failed member still reports.
+
+        *model* is the model class ("large") or model that the member is to use this time, in place of its own.
 
         Raises:
             Invalid: no such member.
@@ -87,8 +89,11 @@ class AgentContext(Protocol):
     def plan(self, brief: Brief, *, instructions: str) -> Awaitable[Plan]:
         """Ask the model for a plan over `members`; unknown members, cycles and oversize plans go back as errors."""
 
-    def execute(self, plan: Plan, brief: Brief) -> Awaitable[dict[str, Report[Any]]]:
-        """Carry out *plan*, independent steps in parallel; each step gets the reports it needs as materials."""
+    def execute(self, plan: Plan, brief: Brief, *, model: str | None = None) -> Awaitable[dict[str, Report[Any]]]:
+        """Carry out *plan*, independent steps in parallel; each step gets the reports it needs as materials.
+
+        *model* is the model class or model that its members are to use this time, in place of their own.
+        """
 
     def fork(self, name: str) -> "AgentContext":
         """Return a context for a parallel branch; its steps are numbered under *name*."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import field
+from enum import StrEnum
 from hashlib import blake2b
 from operator import attrgetter
 from typing import Any, Protocol
@@ -101,6 +102,13 @@ class Quota:
     reset_s: float = 60.0
 
 
+class Reuse(StrEnum):
+    """How a call was answered without being sent."""
+
+    CACHE = "cache"
+    FLIGHT = "flight"
+
+
 @value
 class ModelReply:
     """What a model answered: text (JSON when an output schema was asked for), or wishes to call tools."""
@@ -116,6 +124,16 @@ class ModelReply:
     """What the call cost, in micro-dollars; set by the Budget policy."""
     quota: Quota | None = None
     """What the provider's headers say is left; None when they say nothing."""
+    reuse: Reuse | None = None
+    """How the call was answered without being sent; None when it was sent."""
+    saved: int = 0
+    """What it would have cost, in micro-dollars, had it been sent."""
+
+    def reused(self, how: Reuse) -> "ModelReply":
+        """Return the same answer for another call, which used and cost nothing."""
+        return ModelReply(
+            self.text, self.tool_uses, self.stop, Usage(), self.model, self.request_id, reuse=how, saved=self.cost
+        )
 
 
 @value

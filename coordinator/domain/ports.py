@@ -1,8 +1,4 @@
-"""What the house needs from outside itself or keeps between calls, as protocols: clock, threads, and the holders.
-
-Holders keep the mutable state that runs share. They are built in `app/holders.py`, each tells its state with
-`snapshot()`, and policies know them only by these protocols.
-"""
+"""What the house needs from outside itself, and the holders of state that runs share, as policies know them."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,6 +9,7 @@ from coordinator.domain.money import Usage
 from coordinator.domain.value import value
 
 if TYPE_CHECKING:  # a scope's allowances are accounts, so that it knows this module
+    from coordinator.domain.model import ModelReply, Reuse
     from coordinator.domain.scope import Scope
 
 T = TypeVar("T")
@@ -251,6 +248,19 @@ class Estimates(Holder, Protocol):
 
     def learn(self, dependency: str, size: int, usage: Usage) -> None:
         """Remember that a request of *size* bytes had this *usage*."""
+
+
+class Replies(Holder, Protocol):
+    """Replies of models, kept for a while."""
+
+    def get(self, tenant: str, digest: str) -> "ModelReply | None":
+        """Return the reply that is kept, or None."""
+
+    def keep(self, tenant: str, digest: str, reply: "ModelReply") -> None:
+        """Keep *reply*."""
+
+    def reused(self, how: "Reuse") -> None:
+        """Count a call that was answered without being sent."""
 
 
 class RetryBudget(Holder, Protocol):

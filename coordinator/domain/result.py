@@ -68,6 +68,7 @@ class RunResult(BaseModel):
     issues: list[Issue] = []
     cost_usd: float = 0.0
     ceiling_usd: float = 0.0
+    saved_usd: float = Field(default=0.0, description="What the cache, and identical requests in flight, have spared.")
     run_id: str = ""
     tenant: str = ""
     model: str = Field(default="", description="The model that answered, as provider:name.")

@@ -14,6 +14,9 @@ from coordinator.domain.value import value
 
 S = TypeVar("S")
 
+SHORTEST_WAIT_S = 0.001
+"""Who was answered sooner has not waited; looking at the clock takes time, too."""
+
 
 @value
 class TenantContext:
@@ -75,8 +78,8 @@ class RunState:
 
     __slots__ = (
         "_observers", "_own", "_seq", "_stamp", "cost", "deadline", "ended", "issues", "late", "limits", "loop",
-        "model", "order", "passages", "resources", "run_id", "soft_deadline", "steps", "tenant", "turns", "waits",
-        "watched",
+        "model", "order", "passages", "resources", "run_id", "saved", "soft_deadline", "steps", "tenant", "turns",
+        "waits", "watched",
     )  # fmt: skip
 
     loop: asyncio.AbstractEventLoop
@@ -104,6 +107,8 @@ class RunState:
         """Whether the run is over, so that nothing may be done in its name any more."""
         self.cost = 0
         """Micro-dollars settled so far."""
+        self.saved = 0
+        """Micro-dollars that calls would have cost which the cache answered, or the same request in flight."""
         self.turns = 0
         """Model calls so far."""
         self.steps = 0
@@ -135,9 +140,13 @@ class RunState:
             state = self._own[owner] = factory()
         return state
 
-    def waited(self, cause: str, seconds: float) -> None:
-        """Add *seconds* that a call has waited for *cause*: admission, gates, money or retries."""
+    def waited(self, cause: str, seconds: float, agent: str = "", step: str = "") -> None:
+        """Add *seconds* that a call has waited for *cause*: admission, gates, money or retries; tell of a named *step*."""
+        if seconds < SHORTEST_WAIT_S:
+            return
         self.waits[cause] = self.waits.get(cause, 0.0) + seconds
+        if step:
+            self.emit(Kind.WAITED, agent, step, {"cause": cause, "wait_s": seconds})
 
     def emit(self, kind: Kind, agent: str, step: str, data: Mapping[str, Any]) -> None:
         """Tell every observer what happened."""

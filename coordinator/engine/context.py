@@ -34,16 +34,21 @@ class Context:
         scope: the agent's place in the run.
         member: the agent itself.
         place: its place among the member's slots, lent while it waits for delegates; None for the manager.
+        model: the model class or model that it uses; the member's own when empty.
     """
 
     __slots__ = (
-        "_counts", "_deadline", "_forks", "_found", "_place", "_standing", "_task", "crew", "member", "scope", "unmet",
+        "_counts", "_deadline", "_forks", "_found", "_place", "_standing", "_task", "crew", "member", "model", "scope",
+        "unmet",
     )  # fmt: skip
 
-    def __init__(self, crew: Crew, scope: Scope, member: Agent[Any], place: Place | None = None) -> None:
+    def __init__(
+        self, crew: Crew, scope: Scope, member: Agent[Any], place: Place | None = None, model: str = ""
+    ) -> None:
         self.crew = crew
         self.scope = scope
         self.member = member
+        self.model = model or member.model
         self._place = place
         self._deadline = min(scope.run.deadline, scope.deadline)
         self._task: asyncio.Task[Any] | None = None
@@ -111,15 +116,16 @@ class Context:
         """Call the model once; a typed answer that breaks its schema is asked for again, with the errors named."""
         step = self.number("turn")
         opening = asking.open_with(messages, instructions)
-        return asking.ask(self, step, opening, output, model or self.member.model)
+        return asking.ask(self, step, opening, output, model or self.model)
 
     def use(self, tool: Tool[T], arguments: Mapping[str, Any]) -> Awaitable[T]:
         """Call *tool* once and return its verified output."""
         return self._output(self.call_tool(self.number("use"), tool.name, talk.arguments(tool.name, arguments)))
 
-    def delegate(self, member: Agent[Any] | str, brief: Brief) -> Awaitable[Report[Any]]:
+    def delegate(self, member: Agent[Any] | str, brief: Brief, *, model: str | None = None) -> Awaitable[Report[Any]]:
         """Hand *brief* to *member* and await its report."""
-        return self.call_member(self.number("delegate"), member if isinstance(member, str) else member.name, brief)
+        name = member if isinstance(member, str) else member.name
+        return self.call_member(self.number("delegate"), name, brief, model or "")
 
     def solve(self, brief: Brief, *, instructions: str, output: type[M]) -> Awaitable[M]:
         """Reason and act in a bounded loop until the typed *output* is written."""
@@ -130,9 +136,9 @@ class Context:
         """Ask the model for a plan over the members."""
         return plan.ask(self, self.number("turn"), brief, instructions)
 
-    def execute(self, steps: Plan, brief: Brief) -> Awaitable[dict[str, Report[Any]]]:
+    def execute(self, steps: Plan, brief: Brief, *, model: str | None = None) -> Awaitable[dict[str, Report[Any]]]:
         """Carry out a plan, independent steps in parallel."""
-        return plan.execute(self, self.number("plan"), steps, brief)
+        return plan.execute(self, self.number("plan"), steps, brief, model or "")
 
     def fork(self, name: str) -> "Context":
         """Return a context for a parallel branch, whose steps are numbered under *name*."""
@@ -148,7 +154,7 @@ class Context:
             here.run, here.agent, f"{here.path}/{name}", here.ancestors, here.rights, here.allowances,
             here.deadline, here.grants,
         )  # fmt: skip
-        branch = Context(self.crew, scope, self.member, self._place)
+        branch = Context(self.crew, scope, self.member, self._place, self.model)
         branch._found = self._found
         return branch
 
@@ -224,13 +230,13 @@ class Context:
             self.scope.run.passages.setdefault(passage.source, []).append(passage)
         return reply
 
-    async def call_member(self, step: str, name: str, brief: Brief) -> Report[Any]:
+    async def call_member(self, step: str, name: str, brief: Brief, model: str = "") -> Report[Any]:
         """Send one brief through the delegation pipeline, and keep what it retrieved."""
         member = self.crew.team.agents.get(name)
         deadline = self._deadline
         if member is not None and member.timeout is not None:
             deadline = min(deadline, self.scope.run.loop.time() + member.timeout)
-        call = DelegationCall(self.scope, step, member, name, brief, deadline)
+        call = DelegationCall(self.scope, step, member, name, brief, deadline, model)
         sent = self.crew.delegation(call)
         report = await (sent if self._place is None else self._place.while_lent(sent))
         self._found.extend(report.passages)

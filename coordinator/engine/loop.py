@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from coordinator.domain.briefs import Brief
 from coordinator.domain.content import Message, Origin, StopReason, ToolResult, ToolUse
 from coordinator.domain.errors import CoordinatorError, Fault, Invalid, Reached, Refused
-from coordinator.engine import asking, talk
+from coordinator.engine import asking, shortening, talk
 from coordinator.engine.together import together
 
 if TYPE_CHECKING:
@@ -41,7 +41,11 @@ async def solve(ctx: "Context", brief: Brief, instructions: str, output: type[M]
         step = ctx.number("turn")
         end = _last(ctx, turn) if tools else ""
         offered = () if end else tools
-        reply = await ctx.call_model(step, messages, offered, spec, ctx.member.model)
+        try:
+            reply = await ctx.call_model(step, messages, offered, spec, ctx.model)
+        except Invalid as error:
+            messages = shortening.shortened(ctx, step, messages, error)
+            reply = await ctx.call_model(f"{step}/compress", messages, offered, spec, ctx.model)
         if reply.stop is StopReason.MAX_TOKENS and not cut:
             # What arrives truncated is never executed: a cut tool call may be valid JSON and still not what was meant.
             cut = True

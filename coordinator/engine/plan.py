@@ -26,7 +26,7 @@ async def ask(ctx: "Context", step: str, brief: Brief, instructions: str) -> Pla
         return wrong_with(plan, set(ctx.members), ctx.limits.plan_steps)
 
     spec = ctx.crew.plan_schema(ctx.member)
-    return await asking.typed(ctx, step, talk.opening(instructions, brief), (Plan, spec, check), ctx.member.model)
+    return await asking.typed(ctx, step, talk.opening(instructions, brief), (Plan, spec, check), ctx.model)
 
 
 def plan_schema(members: dict[str, str]) -> OutputSpec:
@@ -61,7 +61,7 @@ def wrong_with(plan: Plan, members: set[str], most: int) -> str:
     return f"the steps {', '.join(circle)} need one another in a circle" if circle else ""
 
 
-async def execute(ctx: "Context", step: str, plan: Plan, brief: Brief) -> dict[str, Report[Any]]:
+async def execute(ctx: "Context", step: str, plan: Plan, brief: Brief, model: str = "") -> dict[str, Report[Any]]:
     """Carry out *plan*: a step starts when all it needs have reported, and is given their reports as materials.
 
     A step whose needs failed is not started; its report says so, and the run records what is missing.
@@ -77,7 +77,7 @@ async def execute(ctx: "Context", step: str, plan: Plan, brief: Brief) -> dict[s
 
     async def carry_out(node: PlanStep) -> Report[Any]:
         needed = {need: await pending[need] for need in node.needs}
-        report = await _carry_out(ctx, f"{step}/{node.id}", node, needed, brief)
+        report = await _carry_out(ctx, f"{step}/{node.id}", node, needed, (brief, model))
         pending[node.id].set_result(report)
         return report
 
@@ -86,8 +86,9 @@ async def execute(ctx: "Context", step: str, plan: Plan, brief: Brief) -> dict[s
 
 
 async def _carry_out(
-    ctx: "Context", step: str, node: PlanStep, needed: dict[str, Report[Any]], brief: Brief
+    ctx: "Context", step: str, node: PlanStep, needed: dict[str, Report[Any]], asked: tuple[Brief, str]
 ) -> Report[Any]:
+    brief, model = asked
     failed = [need for need, report in needed.items() if report.status == "failed"]
     if failed:
         message = f"step {node.id} was not started, because {', '.join(failed)} failed"
@@ -96,7 +97,7 @@ async def _carry_out(
     found = [Material(origin=report.agent, content=_content(report)) for report in needed.values()]
     given = Brief(request=brief.request, goal=node.goal, materials=(*brief.materials, *found))
     try:
-        return await ctx.call_member(step, node.member, given)
+        return await ctx.call_member(step, node.member, given, model)
     except CoordinatorError as error:
         if getattr(error, "ends_agent", False):
             raise

@@ -36,16 +36,22 @@ class Manage:
         self._work = Work(crew)
 
     async def __call__(self, call: RunCall) -> RunReply:
+        failed: CoordinatorError | None = None
         try:
             async with asyncio.TaskGroup() as tasks:
                 channels = Channels(tasks, self._work)
                 call.scope.run.own(Channels, lambda: channels)
                 try:
                     return await self._manage(call)
+                except CoordinatorError as error:
+                    # Not out of the group: one that ends because of an error drops a cancellation that comes meanwhile.
+                    failed = error
                 finally:
                     channels.close()
         except BaseExceptionGroup as group:
             raise first(group) from None
+        assert failed is not None
+        raise failed
 
     async def _manage(self, call: RunCall) -> RunReply:
         manager, run = self._crew.team.manager, call.scope.run
@@ -133,9 +139,9 @@ def _issue(error: CoordinatorError) -> Issue:
 
 def _result(run: RunState, status: Status, code: str, duration: float, **more: Any) -> RunResult:
     return RunResult(
-        status=status, code=code, issues=list(run.issues), cost_usd=usd(run.cost), ceiling_usd=usd(run.limits.ceiling),
-        run_id=run.run_id, tenant=run.tenant.tenant, model=run.model, turns=run.turns, steps=run.steps,
-        duration_s=duration, **more,
+        status=status, code=code, issues=list(run.issues), cost_usd=usd(run.cost), saved_usd=usd(run.saved),
+        ceiling_usd=usd(run.limits.ceiling), run_id=run.run_id, tenant=run.tenant.tenant, model=run.model,
+        turns=run.turns, steps=run.steps, duration_s=duration, **more,
     )  # fmt: skip
 
 

@@ -2,27 +2,72 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
 async def together(branches: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """Await *branches* in parallel; the first error cancels the rest and is raised as it is.
+    """Await *branches* in parallel; the first that fails cancels the rest, and its error is raised as it is.
 
     Each takes its first step when the one before has taken its own, also under a loop that shuffles what is ready. So
     what a branch does before it first waits is done in the order of the branches.
+
+    No task group of asyncio: one that ends because of an error drops a cancellation that comes before it has ended, and
+    may leave its parent marked as cancelled though nobody has asked for it.
     """
+    loop = asyncio.get_running_loop()
+    me = asyncio.current_task(loop)
+    assert me is not None
+    asked = me.cancelling()
     line = _Line()
+    running = [loop.create_task(line.begin(place, branch)) for place, branch in enumerate(branches)]
     try:
-        async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(line.begin(place, branch)) for place, branch in enumerate(branches)]
-    except BaseExceptionGroup as group:
-        raise first(group) from None
+        failed = await _first_failure(running, loop)
     finally:
+        await _end(running)
         for branch in branches:
             branch.close()  # one that was cancelled before its turn came was never begun
+    if me.cancelling() > asked:  # while the branches were ending
+        raise asyncio.CancelledError
+    if failed is not None:
+        raise _error(failed)
     return [task.result() for task in running]
+
+
+async def _first_failure(
+    running: Sequence[asyncio.Task[T]], loop: asyncio.AbstractEventLoop
+) -> asyncio.Task[T] | None:
+    """Return the first of *running* that fails or is cancelled; None when all have succeeded."""
+    over: asyncio.Future[asyncio.Task[T] | None] = loop.create_future()
+    left = len(running)
+
+    def ended(task: asyncio.Task[T]) -> None:
+        nonlocal left
+        left -= 1
+        failed = task.cancelled() or task.exception() is not None
+        if (failed or not left) and not over.done():
+            over.set_result(task if failed else None)
+
+    for task in running:
+        task.add_done_callback(ended)
+    return await over if running else None
+
+
+async def _end(running: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancel what still runs and wait until it has ended, also when that is cancelled."""
+    for task in running:
+        task.cancel()
+    while left := [task for task in running if not task.done()]:
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait(left)
+
+
+def _error(task: asyncio.Task[Any]) -> BaseException:
+    error = asyncio.CancelledError() if task.cancelled() else task.exception()
+    assert error is not None
+    return first(error)
 
 
 class _Line:
@@ -47,9 +92,9 @@ class _Line:
         return await branch
 
 
-def first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the first leaf of *group*: the error that cancelled the others."""
-    leaf: BaseException = group
+def first(error: BaseException) -> BaseException:
+    """Return the first leaf of a group of errors: the one that cancelled the others; any other error as it is."""
+    leaf = error
     while isinstance(leaf, BaseExceptionGroup):
         leaf = leaf.exceptions[0]
     return leaf

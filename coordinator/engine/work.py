@@ -32,7 +32,7 @@ class Work:
     async def __call__(self, call: DelegationCall, place: Place) -> Report[Any]:
         member = self._crew.team.agents[call.name]
         scope = _child(call, member, self._crew.team.reaches[member.name])
-        return await perform(member, call.brief, Context(self._crew, scope, member, place))
+        return await perform(member, call.brief, Context(self._crew, scope, member, place, call.model))
 
 
 async def perform(member: Agent[Any], brief: Brief, ctx: Context) -> Report[Any]:

@@ -5,27 +5,26 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import field
-from typing import cast
+from typing import Any, cast
 
 from coordinator.app import Coordinator, Ports
-from coordinator.domain.ports import Stamp
 from coordinator.domain.result import RunResult, Status
 from coordinator.domain.scope import TenantContext
-from coordinator.domain.value import value
-from coordinator.load.auditing import AuditedLedger
+from coordinator.domain.value import changed, value
+from coordinator.load.auditing import Audited
 from coordinator.load.callers import callers
 from coordinator.load.measuring import Measured
 from coordinator.load.plan import LoadPlan
 from coordinator.load.rehearsing import rehearse
 from coordinator.load.sampling import Sampler
 from coordinator.load.workplace import Workplace
+from coordinator.pipelines import Holders
 from coordinator.settings import Settings
 from coordinator.simulate.tenants import tenant_names
 from coordinator.simulate.world import Scripts
 from coordinator.simulation.chance import Dice
 from coordinator.simulation.invariants import Invariants, Watched
-from coordinator.stores.memory.books import Book
-from coordinator.stores.memory.ledger import Ledger, LedgerLimits
+from coordinator.simulation.touched import Books
 
 
 @value
@@ -81,7 +80,7 @@ class Drive:
         self.rehearsal: RunResult | None = None
         self._scripts = Scripts(test.place.stage.script)
         self.coordinator: Coordinator = test.place.coordinator(
-            test.plan, _with_ledger(test.ports, self._audited), self._scripts, self.measured, virtual=test.virtual
+            test.plan, changed(test.ports, around=self._audited), self._scripts, self.measured, virtual=test.virtual
         )
         self.tenants = tenant_names(test.place.stage, test.plan.tenants)
         self._invariants = Invariants(cast(Watched, self.coordinator.held))
@@ -93,10 +92,6 @@ class Drive:
         self._pulse = (0.0, 0)
         """When events were last seen to have happened, and how many."""
         self._patience = 2 * _longest(test.place.settings)
-
-    def seconds(self) -> float:
-        """Return the time of the loop in which it is carried out."""
-        return self._loop.time()
 
     async def run(self) -> None:
         """Carry it out.
@@ -122,11 +117,11 @@ class Drive:
                     self._look(0.0)
                     self._at_end()
 
-    def _audited(self, limits: LedgerLimits, stamp: Stamp) -> AuditedLedger:
-        return AuditedLedger(Ledger(limits, stamp), self._check)
+    def _audited(self, built: Holders) -> Holders:
+        return changed(built, ledger=Audited(cast(Books, built.ledger), self._check))
 
-    def _check(self, book: Book) -> None:
-        self._invariants.check_account(book)
+    def _check(self, account: Any) -> None:
+        self._invariants.check_account(account)
 
     def breach(self, what: str) -> None:
         """Say that something did not hold."""
@@ -232,10 +227,6 @@ class Drive:
             measured.now, self.test.runs, measured.started, measured.ended, measured.in_flight,
             measured.statuses[Status.REFUSED.value], measured.spent, p50, p99, tuple(measured.down),
         )  # fmt: skip
-
-
-def _with_ledger(ports: Ports, ledger: Callable[[LedgerLimits, Stamp], AuditedLedger]) -> Ports:
-    return Ports(ports.stamp, ports.new_id, ports.chance, ports.offload, ledger)
 
 
 def _longest(settings: Settings) -> float:

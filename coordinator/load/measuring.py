@@ -145,10 +145,9 @@ class Measured:
         for gate in self.gate_states:
             if gate.waiting:
                 self.gates[gate.name] += gate.waiting * since
-        if held.ledger.waiting:
-            for account in held.ledger.snapshot():
-                if account.waiting:
-                    self.accounts[account.name] += account.waiting * since
+        for book in held.ledger.books():
+            if book.queue is not None:
+                self.accounts[book.name] += book.queue.size * since
 
     def _switched(self, dependency: str, state: str) -> None:
         rank = RANKS[state]

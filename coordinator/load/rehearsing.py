@@ -31,8 +31,6 @@ async def rehearse(place: Workplace, ports: Ports) -> RunResult:
     if refused or result.code in HOPELESS:
         why = result.issues[-1].message if result.issues else result.code
         told = "even one run cannot fit its ceiling" if refused else "not even one run can begin"
-        hint = "raise the ceiling, or check the prices"
-        if place.share < 1:
-            hint = f"{hint}; or take a larger sample: ceilings are scaled with it"
+        hint = "or take a larger sample: ceilings are scaled with it" if refused and place.share < 1 else ""
         raise Invalid(f"{told}: {why}", code="cannot_fit", hint=hint)
     return result

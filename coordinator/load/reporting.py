@@ -159,14 +159,16 @@ def _series(measured: Measured) -> Series:
 
 
 def _shown(bins: Sequence[Bin]) -> Iterator[str]:
-    """Yield the accounts of each kind that were the fullest at any time."""
+    """Yield the accounts of each kind that were the fullest at any time; of those alike, who were followed longest."""
     fullest: dict[str, float] = {}
+    seen: Counter[str] = Counter()
     for one in bins:
+        seen.update(one.used.keys())
         for name, share in one.used.items():
             fullest[name] = max(share, fullest.get(name, 0.0))
     for kind in sorted({kind_of(name) for name in fullest}):
         own = [name for name in fullest if kind_of(name) == kind]
-        yield from sorted(own, key=lambda name: (-fullest[name], name))[:FEW]
+        yield from sorted(own, key=lambda name: (-round(fullest[name], 1), -seen[name], name))[:FEW]
 
 
 def _known(latency: Histogram, share: float) -> float | None:

@@ -24,7 +24,8 @@ def told(report: LoadReport) -> Iterator[str]:
     yield f"money        {money(report)}"
     tripped = {one.dependency: one.trips for one in report.breakers if one.trips}
     yield f"breakers     {f'tripped: {counts(tripped)}' if tripped else 'none tripped'}"
-    yield f"in flight    at most {report.in_flight_peak}; memory {memory(report)}"
+    of_sample = " in the sample" if report.sample_share < 1 else ""
+    yield f"in flight    at most {report.in_flight_peak}{of_sample}; memory {memory(report)}"
     if report.loop_lag_s is not None:
         yield f"loop lag     {percentiles(report.loop_lag_s)}"
     yield f"bottleneck   {bottleneck(report)}"

@@ -1,6 +1,7 @@
 """Load tests in the caller's event loop, in real time, or in a loop of their own, in virtual time."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from coordinator.app import Ports
@@ -42,6 +43,8 @@ class LoadTest:
         name, stage = _named(subject)
         share = runs / plan.runs
         place = Workplace.of(stage, scaled(stage.settings, share), share)
+        self._now: Callable[[], float] = float
+        """The clock of virtual time, which stands at 0 until there is a loop."""
         ports = self._virtual_ports(plan) if virtual else Ports(chance=Dice(plan.seed).stream("retries"))
         self._drive = Drive(LoadJob(name, place, plan, runs, virtual, ports, told))
 
@@ -72,6 +75,7 @@ class LoadTest:
             )  # fmt: skip
         try:
             with asyncio.Runner(loop_factory=lambda: VirtualLoop(self._drive.test.plan.seed)) as runner:
+                self._now = runner.get_loop().time
                 runner.run(self._drive.run())
         except Deadlock as deadlock:
             self._drive.breach(f"hung: {deadlock}")
@@ -84,7 +88,7 @@ class LoadTest:
     def _virtual_ports(self, plan: LoadPlan) -> Ports:
         dice = Dice(plan.seed)
         return Ports(
-            lambda: FIRST_DAY + self._drive.seconds(), Names(), dice.stream("retries"),
+            lambda: FIRST_DAY + self._now(), Names(), dice.stream("retries"),
             lambda stragglers: Inline(stragglers, dice.stream("offload")),
         )  # fmt: skip
 

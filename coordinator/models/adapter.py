@@ -151,10 +151,7 @@ async def _listen(response: Response, headers: dict[str, str], draft: Draft, sen
             if draft.ended:
                 await _linger(chunks)
     if draft.stop is None:
-        raise Fault(
-            f"the reply of {sender} broke off: its stream ended early", reached=Reached.MAYBE, code="cut_off",
-            hint="it may be tried again",
-        )  # fmt: skip
+        raise Fault(f"the reply of {sender} broke off: its stream ended early", reached=Reached.MAYBE, code="cut_off")
 
 
 async def _follow(chunks: AsyncIterator[bytes], headers: dict[str, str], draft: Draft, sender: Sender) -> None:

@@ -10,7 +10,7 @@ from coordinator.domain.content import Message, StopReason, Text, ToolResult, To
 from coordinator.domain.model import ModelRequest, OutputSpec, ToolSpec
 from coordinator.domain.money import Usage
 from coordinator.models.adapter import Adapter
-from coordinator.models.draft import Draft, ErrorEventError, count, fields_of, unsupported, went_wrong
+from coordinator.models.draft import Draft, ErrorEventError, count, fields_of, unsupported, went_wrong, wish
 from coordinator.models.keys import ANTHROPIC
 from coordinator.models.schemas import ANSWER, answer_tool, check_names
 
@@ -128,7 +128,7 @@ class MessageDraft(Draft):
         if reason not in STOPS:
             raise ErrorEventError({"message": f"the reply ended with {reason}"})
         self._count()
-        self.uses = [ToolUse(name, tool, "".join(pieces) or "{}") for name, tool, pieces in self._blocks.values()]
+        self.uses = [wish(name, tool, "".join(pieces)) for name, tool, pieces in self._blocks.values()]
         self.stop = STOPS[reason]
         if self.stop is StopReason.REFUSAL:
             self.refused = self.text or ["the provider stopped it"]

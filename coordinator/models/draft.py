@@ -90,6 +90,18 @@ def count(usage: Mapping[str, Any], name: str) -> int:
     return int(usage.get(name) or 0)
 
 
+def wish(name: Any, tool: Any, arguments: Any, signature: Any = "") -> ToolUse:
+    """Return a tool call as it was read.
+
+    Raises:
+        TypeError: something in it is no text.
+    """
+    for given in (name, tool, arguments, signature):
+        if type(given) is not str:
+            raise TypeError(given)
+    return ToolUse(name, tool, arguments or "{}", signature=signature)
+
+
 def unsupported(part: object, provider: str) -> Invalid:
     """Return the error of a message that has a *part* which the protocol of *provider* cannot carry."""
     return Invalid(

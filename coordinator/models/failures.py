@@ -74,8 +74,8 @@ def failure(sender: Sender, failed: Failure) -> CoordinatorError:
         return Invalid(f"the request was refused ({failed.status}): {about}", code="bad_request", hint=_HINTS["bad"])
     # A provider that answers with an error of its own has not worked; what stands in between does not know.
     return Fault(
-        f"the provider failed ({failed.status}): {about}", reached=Reached.YES, code="server_error",
-        hint="it may be tried again", retry_after=told.wait, usage=failed.usage,
+        f"the provider failed ({failed.status}): {told.page or about}", reached=Reached.YES, code="server_error",
+        hint=_wrong_url(sender) if told.page else "", retry_after=told.wait, usage=failed.usage,
         began=failed.streamed or not told.own,
     )  # fmt: skip
 
@@ -138,7 +138,7 @@ def _turned_away(message: str, code: str, hint: str) -> Fault:
 def _throttled(failed: Failure, told: _Told, about: str) -> Fault:
     return Fault(
         f"the provider asks to be called later ({failed.status}): {about}", reached=Reached.YES, code="throttled",
-        hint="lower the rate in the settings' rates", turned_away=Throttle.THROTTLED, retry_after=told.wait,
+        turned_away=Throttle.THROTTLED, retry_after=told.wait,
         began=False,
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from coordinator.domain.content import Message, StopReason, Text, ToolResult, To
 from coordinator.domain.model import ModelRequest, OutputSpec, ToolSpec
 from coordinator.domain.money import Usage
 from coordinator.models.adapter import Adapter
-from coordinator.models.draft import Draft, ErrorEventError, count, fields_of, unsupported
+from coordinator.models.draft import Draft, ErrorEventError, count, fields_of, unsupported, wish
 from coordinator.models.keys import GOOGLE
 from coordinator.models.schemas import ANSWER, check_names, for_google
 
@@ -99,7 +99,7 @@ class CandidateDraft(Draft):
                 # Google names no calls; other providers want names that no other call has.
                 name = f"{self.id or 'call'}-{len(self.uses) + 1}"
                 arguments = orjson.dumps(called.get("args") or {}).decode()
-                self.uses.append(ToolUse(name, called["name"], arguments, signature=part.get("thoughtSignature", "")))
+                self.uses.append(wish(name, called["name"], arguments, part.get("thoughtSignature", "")))
             elif not part.get("thought"):
                 self.text.append(part.get("text", ""))
         reason = candidate.get("finishReason")

@@ -80,7 +80,7 @@ def fault(error: Exception, provider: str, url: URL) -> Fault:
     """Say what *error*, one of ERRORS, means for a request to *url*, whose reply had not arrived whole."""
     # The transport calls every lost connection a connect timeout; what it was in truth stands in the cause.
     cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
-    what: dict[str, Any] = {"reached": Reached.MAYBE, "code": "cut_off", "hint": "it may be tried again"}
+    what: dict[str, Any] = {"reached": Reached.MAYBE, "code": "cut_off"}
     if isinstance(cause, _UNSENT):
         return _unreached(cause, provider, url)
     if isinstance(error, httpx.DecodingError):

@@ -10,7 +10,7 @@ from coordinator.domain.content import Message, StopReason, Text, ToolResult, To
 from coordinator.domain.model import ModelRequest, OutputSpec, ToolSpec
 from coordinator.domain.money import Usage
 from coordinator.models.adapter import Adapter
-from coordinator.models.draft import Draft, ErrorEventError, count, unsupported
+from coordinator.models.draft import Draft, ErrorEventError, count, unsupported, wish
 from coordinator.models.keys import COMPATIBLE, OPENAI
 from coordinator.models.schemas import ANSWER, check_names, plain_name, strict
 
@@ -149,7 +149,7 @@ class _Call:
         self.arguments: list[str] = []
 
     def use(self, otherwise: str) -> ToolUse:
-        return ToolUse(self.id or otherwise, self.name, "".join(self.arguments) or "{}")
+        return wish(self.id or otherwise, self.name, "".join(self.arguments))
 
 
 def _usage(told: Mapping[str, Any]) -> Usage:

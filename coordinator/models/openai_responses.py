@@ -10,7 +10,7 @@ from coordinator.domain.content import Message, StopReason, Text, ToolResult, To
 from coordinator.domain.model import ModelRequest, OutputSpec, ToolSpec
 from coordinator.domain.money import Usage
 from coordinator.models.adapter import Adapter
-from coordinator.models.draft import Draft, ErrorEventError, count, unsupported
+from coordinator.models.draft import Draft, ErrorEventError, count, unsupported, wish
 from coordinator.models.keys import RESPONSES
 from coordinator.models.schemas import plain_name, strict
 
@@ -90,7 +90,7 @@ class ResponseDraft(Draft):
             raise ErrorEventError(response["error"])
         for item in response["output"]:
             if item["type"] == "function_call":
-                self.uses.append(ToolUse(item["call_id"], item["name"], item["arguments"] or "{}"))
+                self.uses.append(wish(item["call_id"], item["name"], item["arguments"]))
             elif item["type"] == "message":
                 for part in item["content"]:
                     self._take(part)

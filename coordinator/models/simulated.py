@@ -6,6 +6,7 @@ What is random comes from injected chance, so that a simulation repeats exactly.
 import asyncio
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -74,18 +75,25 @@ class MishapLaw(BaseModel):
 
     @model_validator(mode="after")
     def _at_most_all(self) -> Self:
-        if sum(share for _, share in self._shares()) > 1:
+        if self.whole > 1:
             raise ValueError("the shares are more than 1 together")
         return self
 
     def draw(self, chance: Chance) -> Mishap | None:
         """Return what happens to one call; None: nothing does."""
         left = chance()
+        if left >= self.whole:
+            return None
         for name, share in self._shares():
             left -= share
             if left < 0:
                 return name
         return None
+
+    @cached_property
+    def whole(self) -> float:
+        """The share of calls to which anything happens."""
+        return sum(share for _, share in self._shares())
 
     def _shares(self) -> tuple[tuple[Mishap, float], ...]:
         return (

@@ -112,7 +112,7 @@ class Admission:
                 raise Refused("the run waited for admission until its deadline", code="deadline_exceeded") from None
             raise
         finally:
-            run.waited("admission", run.loop.time() - began)
+            run.waited("admission", run.loop.time() - began, call.scope.agent, call.step)
 
     def _join(self, call: RunCall) -> "_Turn":
         who = call.scope.tenant

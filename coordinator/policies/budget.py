@@ -1,7 +1,6 @@
 """Budget: the worst case of an attempt is held before it, and what it cost is booked after it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import Mapping, Sequence
 from operator import is_
 from typing import Any, Protocol, TypeVar
 
@@ -15,6 +14,7 @@ from coordinator.domain.layer import Handler
 from coordinator.domain.model import ModelReply, ModelRequest
 from coordinator.domain.money import TOKENS_PER_MESSAGE, Price, Usage, dollars
 from coordinator.domain.outcomes import Charge, consequence
+from coordinator.domain.paying import PAYING
 from coordinator.domain.result import Issue
 from coordinator.domain.scope import Scope
 
@@ -23,7 +23,13 @@ A_inner = TypeVar("A_inner", bound=Attempt)
 R = TypeVar("R")
 R_inner = TypeVar("R_inner")
 
-AccountsOf = Callable[[Scope], tuple[ports.Account, ...]]
+
+class AccountsOf(Protocol):
+    """Says which accounts a call in a scope touches."""
+
+    def __call__(self, scope: Scope, /) -> tuple[ports.Account, ...]: ...
+
+
 
 MIN_OUTPUT_TOKENS = 256
 """A reply cut shorter than this is seldom of use."""
@@ -33,9 +39,6 @@ PLAUSIBLE_BYTES_PER_TOKEN = 8
 
 # Of shorter requests the reply's limit is the dearer part, and a closer look at the prompt would cost time for nothing.
 WORTHWHILE_BYTES = 4096
-
-_PAYING: ContextVar[tuple[ports.Ledger, ...]] = ContextVar("_PAYING", default=())
-"""The ledgers on which the priced tools hold money that the current code runs inside of."""
 
 
 class Pricing(Protocol[A, R]):
@@ -248,22 +251,22 @@ class Budget:
         standing = Standing(who.tenant, who.weight, run.order, call.attempt)
         while True:
             accounts = self._accounts(call.scope)
-            if self._ledger in _PAYING.get():
+            if self._ledger in PAYING.get():
                 return self._ledger.reserve(accounts, bound, least)
             began = run.loop.time()
             try:
                 held = await self._ledger.hold(ports.Claim(accounts, bound, least, standing), call.deadline)
             finally:
-                run.waited("money", run.loop.time() - began)
+                run.waited("money", run.loop.time() - began, call.scope.agent, call.step)
             if held is not None:
                 return held
 
     async def _inside(self, call: A_inner, then: Handler[A_inner, R_inner]) -> R_inner:
-        token = _PAYING.set((*_PAYING.get(), self._ledger))
+        token = PAYING.set((*PAYING.get(), self._ledger))
         try:
             return await then(call)
         finally:
-            _PAYING.reset(token)
+            PAYING.reset(token)
 
     def _charge(self, call: Attempt, held: ports.Reservation, error: BaseException) -> None:
         charge = consequence(error).money

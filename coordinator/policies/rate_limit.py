@@ -67,7 +67,7 @@ async def _wait(gate: ports.Gate, tokens: int, call: Attempt) -> ports.Permit:
     try:
         return await gate.take(tokens, call.deadline, _standing(call))
     finally:
-        run.waited("gates", run.loop.time() - began)
+        run.waited("gates", run.loop.time() - began, call.scope.agent, call.step)
 
 
 def _standing(call: Attempt) -> Standing:

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 from coordinator.domain.calls import ModelCall
-from coordinator.domain.errors import CoordinatorError, Invalid
+from coordinator.domain.errors import CoordinatorError, Fault, Invalid
 from coordinator.domain.events import Kind
 from coordinator.domain.layer import Handler
 from coordinator.domain.model import ModelReply, Target
 from coordinator.domain.outcomes import follows
+from coordinator.domain.result import Issue
 
 
 class Route:
@@ -32,7 +33,11 @@ class Route:
         if not targets:
             raise self._unknown(call.request.model)
         if len(targets) == 1:
-            return await then(call.to(*targets[0]))
+            try:
+                return await then(call.to(*targets[0]))
+            except Fault as fault:
+                _note(call, targets[0][1], fault)
+                raise
         last = len(targets) - 1
         for place, (target, dependency) in enumerate(targets):
             try:
@@ -40,6 +45,7 @@ class Route:
             except CoordinatorError as error:
                 remaining = call.deadline - call.scope.run.loop.time()
                 if place == last or not follows(error, call.effect, keyed=call.keyed, remaining=remaining):
+                    _note(call, dependency, error)
                     raise
                 _tell(call, dependency, targets[place + 1][1], error)
         raise self._unknown(call.request.model)
@@ -51,6 +57,14 @@ class Route:
             f"there is no model named {name!r}", code="unknown_model",
             hint=f"known models: {', '.join(nearest) or 'none'}", details={"nearest": nearest},
         )  # fmt: skip
+
+
+def _note(call: ModelCall, dependency: str, error: CoordinatorError) -> None:
+    """Keep in the result what a person can repair, once: agents may find a way around it, and tell of that instead."""
+    run = call.scope.run
+    known = any(issue.code == error.code and issue.part == dependency for issue in run.issues)
+    if isinstance(error, Fault) and error.hint and not known:
+        run.note(Issue(code=error.code, message=str(error), part=dependency), call.scope.agent, call.step)
 
 
 def _tell(call: ModelCall, before: str, after: str, error: CoordinatorError) -> None:

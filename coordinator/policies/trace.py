@@ -147,11 +147,14 @@ class OfModels:
     def closing(self, call: ModelCall, reply: ModelReply) -> dict[str, Any]:
         """Tell what the reply used, and remember who wrote it."""
         usage = reply.usage
-        return {
+        facts = {
             "class": call.request.model, "model": reply.model, "code": "ok", "stop": reply.stop.value,
             "input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens, "cost": reply.cost,
             "tool_uses": len(reply.tool_uses),
         }  # fmt: skip
+        if reply.reuse is not None:
+            facts.update(reuse=reply.reuse.value, saved=reply.saved)
+        return facts
 
     def failing(self, call: ModelCall, error: BaseException) -> dict[str, Any]:
         """Name what was called."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from coordinator.domain.limits import EVERYBODY
 from coordinator.domain.ports import Chance
 from coordinator.domain.value import value
 from coordinator.models.simulated import BAD_DAY, CALM, MishapLaw, Outage
@@ -13,6 +14,8 @@ from coordinator.simulation.chance import Dice, pick
 from coordinator.simulation.faults import FaultRule, draw_faults
 
 SECONDS_PER_DAY = 86_400
+WINDOW_S = 5.0
+"""The window of the rates that are drawn."""
 FIRST_DAY = 20_000
 """The day on which worlds begin, counted from 1970."""
 
@@ -34,6 +37,8 @@ class Measure:
 
     cost_usd: float
     calls: int
+    """Of models."""
+    tokens: int
     duration_s: float
 
 
@@ -148,10 +153,25 @@ def _squeezed(stage: Stage, terms: Terms, measure: Measure, chance: Chance) -> S
 
 
 def _rates(stage: Stage, terms: Terms, measure: Measure, chance: Chance) -> dict[str, Rate]:
-    """Return rates of the models: all that the world needs passes in 20 to 120 seconds."""
-    needed = max(1, measure.calls * terms.runs)
-    requests = max(2, int(needed * 5 / _between(20, 120, chance)))
-    return {f"{name}:*": Rate(requests=requests, per_s=5, queue=10 + int(200 * chance())) for name in stage.providers()}
+    """Return rates by which all that the world needs passes in 20 to 120 seconds: of providers, and of some scopes."""
+    rates = {f"{name}:*": _rate(terms, measure, chance, requests=True) for name in stage.providers()}
+    shares = {"user:*": 1 / terms.tenants, "tenant:*": 1 / terms.tenants, "agent:*": 0.5, EVERYBODY: 1.0}
+    for name, share in shares.items():
+        if chance() < 0.3:
+            rates[name] = _rate(terms, measure, chance, share=share)
+    return rates
+
+
+def _rate(terms: Terms, measure: Measure, chance: Chance, *, share: float = 1.0, requests: bool = False) -> Rate:
+    """Return a limit on the requests or the tokens of a *share* of the world, or on both."""
+    what = chance()
+    seconds = _between(20, 120, chance)
+    part = share * terms.runs * WINDOW_S / seconds
+    return Rate(
+        requests=max(2, int(part * max(1, measure.calls))) if requests or what < 0.7 else None,
+        tokens=max(100, int(part * max(1, measure.tokens))) if what > 0.4 else None,
+        per_s=WINDOW_S, queue=10 + int(200 * chance()),
+    )  # fmt: skip
 
 
 def _least(own: float | None, drawn: float) -> float:

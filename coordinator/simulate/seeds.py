@@ -77,7 +77,7 @@ def _measured(stage: Stage, supplies: Supplies) -> Measure:
     plan = Plan(0, 0.0, (stage.tenant,), (visit,), (), CALM, stage.settings)
     world = live(stage, plan, supplies)
     result: RunResult | None = world.results[0] if world.results else None
-    return Measure(world.cost_usd, result.turns if result else 1, world.seconds)
+    return Measure(world.cost_usd, result.turns if result else 1, world.tokens, world.seconds)
 
 
 def _stage(scenario: str | Path | Scenario | Stage) -> Stage:

@@ -17,7 +17,7 @@ def tenant_names(stage: Stage, count: int) -> list[str]:
     names = list(dict.fromkeys([*named, *invented]))[:count]
     unknown = [name for name in names if name not in settings.tenants]
     if settings.unknown_tenants == REFUSE and unknown:
-        less = f", or ask for no more than {len(settings.tenants)} tenants" if stage.tenant in settings.tenants else ""
+        less = f", or ask for at most {len(settings.tenants)}" if stage.tenant in settings.tenants else ""
         raise Invalid(
             f"the settings do not know the tenant {unknown[0]!r}, and turn unknown ones away", code="unknown_tenant",
             hint=f"name it under `tenants`{less}",

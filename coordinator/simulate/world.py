@@ -51,6 +51,8 @@ class WorldReport:
     """How calls of models, tools and members ended other than well."""
     events: Mapping[str, int]
     cost_usd: float
+    tokens: int
+    """Of models, as they were billed."""
     seconds: float
     """Of virtual time."""
     breaches: tuple[str, ...] = ()
@@ -99,6 +101,7 @@ class _World:
         self._events: Counter[str] = Counter()
         self._calls: Counter[str] = Counter()
         self._results: list[RunResult | BaseException] = []
+        self._tokens = 0
         self._ended_at = 0.0
         self._loop = loop
         self._scripts = Scripts(stage.script)
@@ -136,8 +139,8 @@ class _World:
         breaches = (*([hung] if hung else []), *self._invariants.breaches)
         return WorldReport(
             self._plan.seed, self._fingerprint.hexdigest(), len(self._plan.visits), dict(+statuses), dict(codes),
-            dict(self._calls), dict(self._events), sum(result.cost_usd for result in results), self._ended_at,
-            breaches, tuple(results),
+            dict(self._calls), dict(self._events), sum(result.cost_usd for result in results), self._tokens,
+            self._ended_at, breaches, tuple(results),
         )  # fmt: skip
 
     def _ports(self) -> Ports:
@@ -160,9 +163,12 @@ class _World:
         return self._plan.start + self._loop.time()
 
     def _watch(self, event: Event) -> None:
-        self._events[event.kind] += 1
-        if event.kind in _ENDED and event.data["code"] != "ok":
-            self._calls[event.data["code"]] += 1
+        kind, data = event.kind, event.data
+        self._events[kind] += 1
+        if kind in _ENDED and data["code"] != "ok":
+            self._calls[data["code"]] += 1
+        elif kind is Kind.MODEL_ENDED:
+            self._tokens += data["input_tokens"] + data["output_tokens"]
         self._fingerprint(event)
         self._invariants(event)
 

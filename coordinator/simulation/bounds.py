@@ -13,6 +13,8 @@ LimitsOf = Callable[[str], GateLimits | None]
 
 SLACK = 1e-6
 """What sums of floats may be off."""
+SOME = 10
+"""So many calls of a model have used tokens."""
 MOST_SCOPES = 1000
 """With more gates than this, idle ones are forgotten, and with them what they have let through."""
 
@@ -55,8 +57,15 @@ class Passages:
                 yield from self._judge(gate, limits, now)
 
     def at_end(self, gates: Iterable[Any]) -> Iterator[str]:
-        """Yield the scopes whose gates were passed by less than everything."""
-        passed = [(gate.name.partition(" ")[0], gate.passed[0]) for gate in gates]
+        """Yield the gates that have counted no tokens, and the scopes whose gates were passed by less than everything."""
+        passed = []
+        for gate in gates:
+            limits, (requests, tokens, _) = self._limits_of(gate.name), gate.passed
+            kind = gate.name.partition(" ")[0]
+            passed.append((kind, requests))
+            limited = limits is not None and limits.tokens < math.inf
+            if limited and ":" in kind and requests >= SOME and tokens <= 0:
+                yield f"gate: {gate.name} limits tokens, and has counted none of {requests} calls"
         if len(passed) > MOST_SCOPES:
             return
         every = sum(count for kind, count in passed if kind not in (*SCOPES, EVERYBODY))

@@ -4,6 +4,7 @@ What looks for secrets must be cheap, because hardly any line holds one: substri
 over a line in which one was found.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -36,21 +37,21 @@ _SHAPES: tuple[tuple[tuple[bytes, ...], tuple[tuple[re.Pattern[bytes], bytes], .
                 (rb'("[^"\\]{0,40}(?:' + _NAMES + rb')"\s*:\s*")(?:[^"\\]|\\.)*', rb"\1" + REDACTED),
                 (rb"((?:" + _NAMES + rb")(?:\\+[\"']|')?\s*[:=]\s*(?:\\+[\"']|')?(?:(?:bearer|basic|token)\s+)?)"
                  rb"[^\s\"'\\,;&<>{}\[\])]{4,}", rb"\1" + REDACTED),
-                (rb"-----BEGIN [A-Z ]*PRIVATE KEY-----[^\"]*?(?:-----END [A-Z ]*PRIVATE KEY-----|(?=\"))", REDACTED),
+                (rb"-----BEGIN [A-Z ]*PRIVATE KEY-----[^\"]*?(?:-----END [A-Z ]*PRIVATE KEY-----|(?=\\*\"))", REDACTED),
             ),
         ),
         ((b"bearer ",), ((rb"(bearer\s+)[\w.~+/=-]{12,}", rb"\1" + REDACTED),)),
         ((b"sk-",), ((_BEGIN + rb"sk-(?=[\w-]*[0-9])[\w-]{16,}", REDACTED),)),
         ((b"k_live_", b"k_test_"), ((_BEGIN + rb"[rs]k_(?:live|test)_\w{8,}", REDACTED),)),
-        ((b"aiza",), ((rb"AIza[\w-]{30,}", REDACTED),)),
+        ((b"aiza",), ((_BEGIN + rb"AIza[\w-]{30,}", REDACTED),)),
         ((b"ghp_", b"gho_", b"ghs_"), ((_BEGIN + rb"gh[pos]_[A-Za-z0-9]{20,}", REDACTED),)),
         ((b"github_pat_",), ((_BEGIN + rb"github_pat_\w{20,}", REDACTED),)),
         ((b"glpat-",), ((_BEGIN + rb"glpat-[\w-]{16,}", REDACTED),)),
         ((b"hf_",), ((_BEGIN + rb"hf_[A-Za-z0-9]{20,}", REDACTED),)),
         ((b"xox",), ((_BEGIN + rb"xox[abeoprs]-[\w-]{10,}", REDACTED),)),
         ((b"akia", b"asia"), ((_BEGIN + rb"(?-i:AKIA|ASIA)[0-9A-Z]{16}", REDACTED),)),
-        ((b"ya29.",), ((rb"ya29\.[\w-]{20,}", REDACTED),)),
-        ((b"eyj",), ((rb"(?-i:eyJ)[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}", REDACTED),)),
+        ((b"ya29.",), ((_BEGIN + rb"ya29\.[\w-]{20,}", REDACTED),)),
+        ((b"eyj",), ((_BEGIN + rb"(?-i:eyJ)[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}", REDACTED),)),
         ((b"://",), ((rb"(://)[^\s/\"'@:\\]*:[^\s/\"'@\\]+(?=@)", rb"\1" + REDACTED),)),
     )
 )  # fmt: skip
@@ -74,13 +75,14 @@ class Redaction:
         secrets: texts that must not stand in any line, such as the keys of the providers in use.
     """
 
-    __slots__ = ("_clean", "_least", "_secrets")
+    __slots__ = ("_clean", "_forms", "_least", "_secrets")
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        known = {secret.strip() for secret in secrets}
+        known = {secret.strip().encode("utf-8", "replace").decode() for secret in secrets}
         # The longest first: one may begin with another.
         kept = sorted((secret for secret in known if len(secret) >= SHORTEST), key=len, reverse=True)
-        self._secrets = tuple(dict.fromkeys(written for secret in kept for written in _written(secret)))
+        self._forms = tuple(dict.fromkeys(form for secret in kept for form in (secret, _escaped(secret))))
+        self._secrets = tuple(dict.fromkeys(_escaped(form).encode() for form in self._forms))
         self._least = min([SHORTEST_SHAPE, *map(len, kept)])
         self._clean: set[str] = set()
         """Names that were looked at and hold nothing: those of models, tools and tenants come again and again."""
@@ -98,15 +100,26 @@ class Redaction:
 
     def __call__(self, line: bytes) -> bytes:
         """Return *line* without secrets."""
-        for secret in self._secrets:
-            if secret in line:
-                line = line.replace(secret, REDACTED)
+        if any(secret in line for secret in self._secrets):
+            # One may begin in the middle of an escaped sign, and so only the texts themselves can lose it.
+            line = json.dumps(self._without(json.loads(line)), ensure_ascii=False, separators=(",", ":")).encode()
         lowered = line.lower()
         for mark, shapes in _MARKS:
             if mark in lowered:
                 for shape, kept in shapes:
                     line = shape.sub(kept, line)
         return line
+
+    def _without(self, value: Any) -> Any:
+        if isinstance(value, str):
+            for form in self._forms:
+                value = value.replace(form, REDACTED.decode())
+            return value
+        if isinstance(value, list):
+            return [self._without(one) for one in value]
+        if isinstance(value, dict):
+            return {self._without(name): self._without(one) for name, one in value.items()}
+        return value
 
     def _is_clean(self, name: str) -> bool:
         if len(name) > NAME:
@@ -120,7 +133,6 @@ class Redaction:
         return True
 
 
-def _written(secret: str) -> tuple[bytes, ...]:
-    """Return *secret* as it may stand in JSON: in a text, and in JSON that stands in a text."""
-    once = orjson.dumps(secret.encode("utf-8", "replace").decode())[1:-1]
-    return once, orjson.dumps(once.decode())[1:-1]
+def _escaped(text: str) -> str:
+    """Return *text* as it stands in a string of JSON."""
+    return orjson.dumps(text).decode()[1:-1]

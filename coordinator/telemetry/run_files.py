@@ -22,6 +22,8 @@ DEEPEST = 60
 NUMBERS = ("attempt", "ceiling", "cost", "duration_s", "input_tokens", "late_s", "output_tokens", "overrun", "passages",
            "reasons", "settled", "size", "tool_uses", "wait_s")  # fmt: skip
 LARGEST = 1e15
+DOOMSDAY = 2.5e11
+"""A stamp, in the year 9892, that no calendar of Python's goes far beyond."""
 
 
 def create(folder: Path, run: str, keep: int) -> BinaryIO:
@@ -146,7 +148,7 @@ def _event(line: bytes) -> Event | Mapping[str, Any] | None:
         if said["event"] == "recorded":
             return dict(said)
         run, step, data = str(said["run"]), str(said["step"]), dict(said["data"])
-        if step.count("/") > DEEPEST or not _is_sound(data):
+        if step.count("/") > DEEPEST or not _is_sound(data) or not 0 <= float(said["at"]) < DOOMSDAY:
             return None
         seq, at, kind = int(said["seq"]), float(said["at"]), Kind(said["event"])
         return Event(run, seq, at, kind, str(said["tenant"]), str(said["agent"]), step, data)

@@ -48,6 +48,12 @@ class Played:
         return Counter((data["tool"], data["code"]) for data in ended)
 
     @property
+    def classes(self) -> list[tuple[str, str]]:
+        """Agent and model class of every model call, in order."""
+        started = (event for event in self.events if event.kind is Kind.MODEL_STARTED)
+        return [(event.agent, event.data["class"]) for event in started]
+
+    @property
     def briefs(self) -> Counter[str]:
         return Counter(event.data["member"] for event in self.events if event.kind is Kind.DELEGATION_STARTED)
 
@@ -83,7 +89,7 @@ class Play:
     ) -> Played:
         """Run *request*, by the script or, without one, by the offline model."""
         models = {"scripted": ScriptedModel([ScriptedReply.model_validate(reply) for reply in script])}
-        chosen = {"models": {"small": "scripted"}} if script else {}
+        chosen = {"models": {"small": "scripted", "large": "scripted"}} if script else {}
         played = Played()
         async with Coordinator(
             of, Settings(**chosen, **settings), world=WORLD, models=models, observers=[played.events.append]

@@ -63,6 +63,27 @@ async def test_a_revision_that_changes_nothing_is_not_reviewed_again(play) -> No
     assert (played.ended.status, played.ended.code) == ("flagged", "draft_rejected")
 
 
+async def test_a_rejected_draft_is_revised_and_reviewed_by_the_larger_model(play) -> None:
+    played = await play.run(
+        REQUEST, *play.opening(), play.findings(), play.draft(TEXTS[0]), play.verdict("reject"),
+        play.says(LEAD, {"decision": "accept"}), play.draft(TEXTS[1]), play.verdict("accept"),
+    )  # fmt: skip
+    assert [used for who, used in played.classes if who == "writer"] == ["small", "large"]
+    assert [used for who, used in played.classes if who == "reviewer"] == ["small", "large"]
+    assert {used for who, used in played.classes if who in ("analyst", "manager")} == {"small"}
+
+
+@pytest.mark.parametrize(("effort", "expected"), [("plain", "small"), ("hard", "large")])
+async def test_the_triage_chooses_the_model_of_the_members(play, effort, expected) -> None:
+    triage = play.says(LEAD, {"decision": "resolve", "effort": effort})
+    played = await play.run(
+        REQUEST, triage, *play.opening()[1:], play.findings(), play.draft(TEXTS[0]), play.verdict("accept"),
+        play.says(LEAD, {"decision": "accept"}),
+    )  # fmt: skip
+    assert {used for who, used in played.classes if who != "manager"} == {expected}
+    assert {used for who, used in played.classes if who == "manager"} == {"small"}
+
+
 async def test_without_a_decision_of_the_model_the_evidence_decides(play) -> None:
     played = await play.run(
         REQUEST,

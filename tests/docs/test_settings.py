@@ -9,12 +9,21 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from coordinator.settings import AdmissionSetting, BreakerSetting, ModelPrice, Rate, RetrySetting, Settings
+from coordinator.domain.access import ProviderSetting
+from coordinator.settings import (
+    AdmissionSetting,
+    BreakerSetting,
+    CacheSetting,
+    ModelPrice,
+    Rate,
+    RetrySetting,
+    Settings,
+)
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
 SECTIONS: dict[str, type[BaseModel]] = {
-    "admission": AdmissionSetting, "retry": RetrySetting, "breaker": BreakerSetting,
-    "rates.*": Rate, "prices.*": ModelPrice,
+    "admission": AdmissionSetting, "retry": RetrySetting, "breaker": BreakerSetting, "cache": CacheSetting,
+    "rates.*": Rate, "prices.*": ModelPrice, "providers.*": ProviderSetting,
 }  # fmt: skip
 
 

@@ -21,8 +21,11 @@ from coordinator.policies.admission import Admission
 from coordinator.policies.budget import Budget
 from coordinator.simulate import Stage, simulate
 from coordinator.stores.memory.breaker import Breaker
+from coordinator.stores.memory.bucket import Bucket
 from coordinator.stores.memory.gate import Gate, Permit
 from coordinator.stores.memory.ledger import Ledger, Reservation
+from coordinator.stores.memory.meter import Meter
+from coordinator.stores.memory.scopes import Way
 
 pytestmark = pytest.mark.real_time  # every world owns its loop
 
@@ -38,6 +41,7 @@ class Answer(BaseModel):
 @tool(price_usd=0.0002, timeout=5)
 async def look(word: str) -> str:
     """Look a word up."""
+    await asyncio.sleep(0.3)
     return word
 
 
@@ -188,24 +192,73 @@ def lets_everybody_pass(self, tokens):
     return Permit(self, tokens, self._meter.take(tokens), None)
 
 
+def lets_all_tokens_pass(self, amount):
+    return self._lows is not None or fits(self, amount)
+
+
+def takes_no_tokens(self, tokens):
+    self._tokens, kept = None, self._tokens
+    try:
+        return takes(self, tokens)
+    finally:
+        self._tokens = kept
+
+
+def lets_a_scope_pass(kind):
+    def lets_it_pass(self, tokens):
+        return lets_everybody_pass(self, tokens) if self.name.startswith(kind) else passes(self, tokens)
+
+    return lets_it_pass
+
+
+def asks_only_the_narrowest(self, tokens):
+    return self._gates[0].try_take(tokens)
+
+
+def admits_every_probe_of_a_tool(self):
+    if "#" in self._dependency:
+        self._probe = None
+    return admits(self)
+
+
+def admits_calls_of_a_tool_while_open(self):
+    return self._calm if "#" in self._dependency else admits(self)
+
+
 def admits_twice_as_many(self, at_once, waiting):
     begins(self, 2 * at_once, waiting)
 
 
 begins = Admission.__init__
 ends, admits, emits = Reservation._end, Breaker.admit, RunState.emit
+fits, takes, passes = Bucket.fits, Meter.take, Gate.try_take
 
 DEFECTS = [
     (Ledger, "try_reserve", reserves_without_looking, "money: account"),
     (Reservation, "_end", gives_back_too_much, "counter: account"),
     (Gate, "try_take", lets_everybody_pass, "requests passed"),
+    (Bucket, "fits", lets_all_tokens_pass, "tokens passed"),
+    (Meter, "take", takes_no_tokens, "has counted none"),
+    (Way, "try_take", asks_only_the_narrowest, "the limit of"),
     (Admission, "__init__", admits_twice_as_many, "admission"),
     (Breaker, "admit", admits_every_probe, "calls at once"),
     (Breaker, "admit", admits_while_open, "while it is open"),
+    (Breaker, "admit", admits_every_probe_of_a_tool, "#0 is probed"),
+    (Breaker, "admit", admits_calls_of_a_tool_while_open, "#0 was called while it is open"),
     (RunState, "emit", skips_a_number, "follows"),
     (RunState, "emit", never_says_how_it_ended, "have not"),
     (Budget, "_charge", forgets_what_it_holds, "left behind|crashed"),
 ]
+
+
+@pytest.mark.parametrize("kind", ["user", "agent", "tenant", "global"])
+def test_a_planted_gate_of_a_scope_that_lets_everybody_pass_is_found(monkeypatch, kind):
+    monkeypatch.setattr(Gate, "try_take", lets_a_scope_pass(kind))
+    name = kind if kind == "global" else f"{kind}:*"
+    report = simulate(stage(rates={name: {"requests": 20, "tokens": 1_000, "per_s": 5}}), seeds=2)
+    breaches = "\n".join(breach for world in report.worlds for breach in world.breaches)
+    assert f"requests passed {kind}" in breaches
+    assert f"tokens passed {kind}" in breaches
 
 
 @pytest.mark.parametrize(("owner", "name", "defect", "found"), DEFECTS, ids=[case[2].__name__ for case in DEFECTS])

@@ -1,7 +1,7 @@
-"""A team that meets with everything a run can wait for or hold, and the reference scenarios: what the laws are played on."""
+"""What is played: a team that meets with everything a run can wait for or hold, and the reference scenarios."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from coordinator import (
     Plan,
     PlanStep,
     Refused,
-    RunResult,
     Settings,
     Team,
     ToolContext,
@@ -31,7 +30,9 @@ from coordinator.domain.errors import CoordinatorError
 from coordinator.domain.events import Observer
 from coordinator.domain.model import Model, ModelReply, ModelRequest
 from coordinator.domain.money import Usage
+from coordinator.domain.ports import Offload, Stragglers
 from coordinator.domain.surfaces import Tenant
+from coordinator.engine.offload import Threads
 from coordinator.models.offline.engine import OfflineModel
 from coordinator.models.scripted import ScriptedModel
 from coordinator.scenario import open_scenario
@@ -39,7 +40,7 @@ from coordinator.simulation.chance import Names
 from coordinator.simulation.faults import FaultRule
 from coordinator.simulation.offload import Inline
 from coordinator.toolbox.world import Snapshots
-from tests.laws.stepping import Piece
+from tests.laws.playing import MISUSED, Piece
 
 SCENARIOS = sorted((Path(__file__).parent.parent.parent / "scenarios").glob("*.yaml"))
 
@@ -78,7 +79,9 @@ def count(word: str) -> int:
 
 @tool(timeout=5)
 async def scan(word: str, ctx: ToolContext[Any]) -> str:
-    """Read in a thread."""
+    """Read in a thread, at a bench that must be open."""
+    if isinstance(ctx.resources, Bench):
+        ctx.resources.use()
     return await ctx.offload(word.upper)
 
 
@@ -144,6 +147,26 @@ async def smith(brief: Brief, ctx: AgentContext) -> str:
     return ",".join(codes)
 
 
+@agent(tools=[carve, look])
+async def carver(brief: Brief, ctx: AgentContext) -> Answer:
+    """Takes its time to end, side by side with somebody who does not."""
+    fails = [ctx.fork("a").use(carve, {"word": "w"}), ctx.fork("b").use(look, {"wrong": "w"})]
+    return Answer(text=str(await ctx.gather(*fails)))
+
+
+@agent(delegates=[carver], tools=[carve])
+async def torn(brief: Brief, ctx: AgentContext) -> str:
+    """Fails while a member and a tool are at work."""
+
+    async def fail() -> str:
+        await asyncio.sleep(0.5)
+        raise Refused("no", code="not_allowed")
+
+    branches = [ctx.fork("a").delegate(carver, brief), ctx.fork("b").use(carve, {"word": "w"}), fail()]
+    await ctx.gather(*branches)
+    return "never"
+
+
 class Words:
     """Thinks for a second, uses two tools when it is offered any, then answers."""
 
@@ -156,12 +179,23 @@ class Words:
         return ModelReply('{"text":"x"}', (), StopReason.END, usage, "m:m")
 
 
-def ports() -> Ports:
+def inline(stragglers: Stragglers) -> Offload:
+    """Do blocking work in the loop, after 25 ms."""
+    return Inline(stragglers, lambda: 0.5)
+
+
+def ports(offload: Callable[[Stragglers], Offload] = inline) -> Ports:
     """Return what makes a run repeat exactly."""
-    return Ports(lambda: 1.8e9, Names(), lambda: 0.5, lambda stragglers: Inline(stragglers, lambda: 0.5))
+    return Ports(lambda: 1.8e9, Names(), lambda: 0.5, offload)
 
 
-def workplace(team: Team, *faults: FaultRule, **more: Any) -> Callable[[Observer], Coordinator]:
+def workplace(
+    team: Team,
+    *faults: FaultRule,
+    offload: Callable[[Stragglers], Offload] = inline,
+    observers: tuple[Observer, ...] = (),
+    **more: Any,
+) -> Callable[[Observer], Coordinator]:
     """Return what opens a coordinator of *team*, with accounts for everybody and gates that run short."""
     given = {
         "models": {"small": "m"}, "prices": {"m:*": {"input": 0.1, "output": 0.1}}, "world": {},
@@ -178,8 +212,9 @@ def workplace(team: Team, *faults: FaultRule, **more: Any) -> Callable[[Observer
 
     def opened(told: Observer) -> Coordinator:
         return Coordinator(
-            team, settings, models={"m": Words()}, observers=[told], faults=faults, ports=ports(), tenants=resolver
-        )
+            team, settings, models={"m": Words()}, observers=[told, *observers], faults=faults,
+            ports=ports(offload), tenants=resolver,
+        )  # fmt: skip
 
     return opened
 
@@ -188,24 +223,42 @@ def asks(**who: Any) -> Callable[[Coordinator], Any]:
     return lambda coordinator: coordinator.run("hi", **{"tenant": "t", "user": "u", "session": "s", **who})
 
 
-async def started(coordinator: Coordinator) -> RunResult:
-    """Start a run, wait for it, and call it off when the wait is cancelled."""
-    handle = coordinator.start("hi", tenant="t")
-    try:
-        return await handle.result()
-    except asyncio.CancelledError:
-        await handle.cancel()
-        raise
+class Bench:
+    """What a tool works with, as long as it is open."""
+
+    def __init__(self) -> None:
+        self.open = True
+        self.misused = False
+
+    def use(self) -> None:
+        """Work at it."""
+        self.misused = self.misused or not self.open
 
 
-@asynccontextmanager
-async def bench(world: World) -> AsyncIterator[str]:
-    """Take time to open and to close."""
-    await asyncio.sleep(0.3)
-    try:
-        yield "bench"
-    finally:
+class Benches:
+    """Resources that take time to open and to close, and are known afterwards."""
+
+    def __init__(self) -> None:
+        self._made: list[Bench] = []
+
+    @asynccontextmanager
+    async def __call__(self, world: World) -> AsyncIterator[Bench]:
         await asyncio.sleep(0.3)
+        bench = Bench()
+        self._made.append(bench)
+        try:
+            yield bench
+            await asyncio.sleep(0.3)
+        finally:
+            bench.open = False
+
+    def left(self) -> list[str]:
+        """Return what is still open, and what was used after it had been closed."""
+        made, self._made = self._made, []
+        return [
+            *("bench: open" for bench in made if bench.open),
+            *(MISUSED for bench in made if bench.misused),
+        ]
 
 
 def workshop() -> list[Piece]:
@@ -216,19 +269,22 @@ def workshop() -> list[Piece]:
     broken = FaultRule(tool="count", fail="error", times=2)
     breaker = {"failures": 2, "cooldown_s": 3}
     narrow = {
-        "admission": {"runs": 2, "waiting": 3}, "tenant_day_usd": 0.045, "session_usd": None, "user_day_usd": None,
-        "run_usd": 0.04,
+        "admission": {"runs": 2, "waiting": 3}, "session_usd": None, "user_day_usd": None, "tenant_day_usd": 0.07,
+        "run_usd": 0.06, "prices": {"m:*": {"input": 0.1, "output": 20}},
     }  # fmt: skip
+    own, shared = Benches(), Benches()
     return [
         Piece("delegations", workplace(Team(manager)), asks()),
         Piece("plan", workplace(Team(planner)), asks()),
         Piece("tools", workplace(Team(smith), down, away, broken, breaker=breaker), asks()),
-        Piece("own world", workplace(Team(smith, resources=bench)), asks(world={})),
+        Piece("own world", workplace(Team(smith, resources=own)), asks(world={}), left=own.left),
+        Piece("threads", workplace(Team(smith, resources=shared), offload=Threads), asks(), left=shared.left),
+        Piece("torn", workplace(Team(torn)), asks()),
         Piece(
             "crowd", workplace(Team(manager), **narrow), asks(),
             lambda coordinator: [asks()(coordinator), asks(tenant="o")(coordinator), asks()(coordinator)],
         ),
-        Piece("started", workplace(Team(smith)), started),
+        Piece("started", workplace(Team(planner)), lambda coordinator: coordinator.start("hi", tenant="t")._task),
     ]  # fmt: skip
 
 

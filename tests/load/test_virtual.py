@@ -64,6 +64,23 @@ def test_an_exhausted_day_is_named_and_shown_against_its_ceiling(staged):
     assert found.ok
 
 
+def test_the_fullest_accounts_of_tenants_users_and_sessions_are_drawn_over_time(staged):
+    limits = {"run_usd": 0.001, "session_usd": 0.1, "user_day_usd": 0.2, "tenant_day_usd": 0.3, "global_usd": 1.0}
+    found = load_virtual(staged(**limits), LoadPlan(400, rate=10, tenants=8))
+    drawn = found.series.accounts
+    kinds = [name.partition("/")[0] for name in drawn]
+    assert {kind: kinds.count(kind) for kind in kinds} == {"global": 1, "session": 5, "tenant-day": 5, "user-day": 5}
+    for account in found.money.accounts:
+        if account.account in drawn:
+            assert drawn[account.account][-1] == pytest.approx(account.used, abs=0.02)
+    for shares in drawn.values():
+        known = [share for share in shares if share is not None]
+        assert known == sorted(known), "what is spent of a day never becomes less"
+    page = page_of(found)
+    for picture in ("Days of tenants", "Days of users", "Sessions", "Accounts against their ceilings"):
+        assert f'aria-label="{picture}"' in page
+
+
 def test_a_sample_finds_the_bottleneck_of_the_whole_and_says_that_it_is_one(staged):
     stage = staged(global_usd=1.0)
     whole = load_virtual(stage, LoadPlan(20_000, rate=100, sample=1000))

@@ -27,7 +27,7 @@ from coordinator.policies.trace import OfModels, OfRuns, Trace
 from coordinator.simulation.clock import VirtualLoop
 from coordinator.stores.memory.breaker import Breakers
 from coordinator.stores.memory.estimates import Estimates
-from coordinator.stores.memory.gate import Gates
+from coordinator.stores.memory.gates import Gates
 from coordinator.stores.memory.ledger import Ledger
 from coordinator.stores.memory.retries import RetryBudget
 

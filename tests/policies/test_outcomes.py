@@ -22,7 +22,7 @@ from coordinator.policies.retry import Retry
 from coordinator.policies.route import Route
 from coordinator.stores.memory.breaker import Breakers
 from coordinator.stores.memory.estimates import Estimates
-from coordinator.stores.memory.gate import Gates
+from coordinator.stores.memory.gates import Gates
 from coordinator.stores.memory.ledger import Ledger
 from coordinator.stores.memory.retries import RetryBudget
 

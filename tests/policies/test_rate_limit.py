@@ -6,7 +6,7 @@ import pytest
 from coordinator.domain.limits import GateLimits
 from coordinator.policies.rate_limit import RateLimit
 from coordinator.stores.memory.estimates import Estimates
-from coordinator.stores.memory.gate import Gates
+from coordinator.stores.memory.gates import Gates
 
 
 def limited(**limits: Any) -> tuple[Gates, RateLimit]:

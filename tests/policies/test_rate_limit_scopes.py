@@ -8,7 +8,7 @@ from coordinator.domain.limits import GateLimits
 from coordinator.domain.model import ModelReply, Quota
 from coordinator.policies.rate_limit import RateLimit
 from coordinator.stores.memory.estimates import Estimates
-from coordinator.stores.memory.gate import Gates
+from coordinator.stores.memory.gates import Gates
 
 
 def limited(**rates: GateLimits) -> tuple[Gates, RateLimit]:

@@ -10,7 +10,8 @@ from coordinator.domain.errors import Refused
 from coordinator.domain.limits import GateLimits
 from coordinator.simulation.clock import VirtualLoop
 from coordinator.stores.memory.bucket import Bucket
-from coordinator.stores.memory.gate import Gate, Gates
+from coordinator.stores.memory.gate import Gate
+from coordinator.stores.memory.gates import Gates
 
 SOON = 1e-3
 

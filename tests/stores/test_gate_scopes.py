@@ -7,7 +7,8 @@ from coordinator.domain.errors import Refused
 from coordinator.domain.fair_queue import Standing
 from coordinator.domain.limits import GateLimits
 from coordinator.domain.scope import RunLimits, RunState, Scope, TenantContext
-from coordinator.stores.memory.gate import Gate, Gates
+from coordinator.stores.memory.gate import Gate
+from coordinator.stores.memory.gates import Gates
 from coordinator.stores.memory.scopes import SWEEP
 
 FEW = GateLimits(requests=60, window_s=60, burst=1 / 60)

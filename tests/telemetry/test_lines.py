@@ -1,6 +1,7 @@
 """Laws of observers: one JSON line an event, and none can hurt a run."""
 
 import io
+import json
 import logging
 
 import orjson
@@ -9,6 +10,7 @@ import pytest
 from coordinator import AgentContext, Brief, Coordinator, Event, Kind, Settings, Team, agent
 from coordinator.telemetry.guard import Guarded
 from coordinator.telemetry.lines import EventLines
+from coordinator.telemetry.spans import span_id
 
 EVENT = Event("r-1", 1, 12.5, Kind.STATE, "acme", "manager", "run", {"state": "plan"})
 
@@ -22,8 +24,27 @@ def test_each_event_is_one_line_with_run_and_sequence() -> None:
     assert first == second
     assert orjson.loads(first) == {
         "event": "state", "run": "r-1", "seq": 1, "at": 12.5, "tenant": "acme", "agent": "manager", "step": "run",
-        "data": {"state": "plan"},
+        "span": span_id("r-1", "run"), "parent": None, "data": {"state": "plan"},
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("place", ["data", "nested", "tenant", "agent", "step"])
+def test_no_secret_reaches_the_file(place: str) -> None:
+    out, secret = io.BytesIO(), "a-key-of-nobodys-shape"
+    data = {"data": {"message": f"denied: {secret}"}, "nested": {"content": [{"text": secret}]}}.get(place, {})
+    given = {name: secret if place == name else "x" for name in ("tenant", "agent")}
+    step = f"run/{'plan/' * 20}{secret}" if place == "step" else "run"
+    EventLines(out, [secret])(Event("r-1", 1, 0.0, Kind.ISSUE, given["tenant"], given["agent"], step, data))
+    assert secret not in out.getvalue().decode()
+    assert "[redacted]" in out.getvalue().decode()
+
+
+@pytest.mark.parametrize("value", ["lone \ud800 surrogate", 2**70, {1: "a number as a name"}, {"a", "set"}, object()])
+def test_what_json_can_hardly_say_is_still_one_line(value: object) -> None:
+    out = io.BytesIO()
+    EventLines(out)(Event("r-1", 1, 0.0, Kind.ISSUE, "acme", "", "run", {"odd": value}))
+    assert len(out.getvalue().splitlines()) == 1
+    assert json.loads(out.getvalue())["event"] == "issue"
 
 
 def test_an_observer_that_raises_is_dropped_and_logged(caplog: pytest.LogCaptureFixture) -> None:

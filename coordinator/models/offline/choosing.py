@@ -14,8 +14,9 @@ from coordinator.domain.model import ToolSpec
 from coordinator.domain.value import value
 from coordinator.models.offline import planning, words
 from coordinator.models.offline.arguments import Filled, fill
+from coordinator.models.offline.asking import Part
 from coordinator.models.offline.conversation import Conversation
-from coordinator.models.offline.evidence import FOUND_FROM, Finding, Part, Reading
+from coordinator.models.offline.evidence import FOUND_FROM, Finding, Reading
 from coordinator.models.offline.orders import Order, orders
 from coordinator.models.offline.recognising import Said
 from coordinator.models.offline.schemas import Shape, shape
@@ -179,19 +180,15 @@ def _queries(spec: ToolSpec, reading: Reading) -> list[str]:
 
 
 def _query(part: Part) -> str:
-    asked = [term.word for term in part.terms if term.factor > 0.2 or len(part.terms) == 1]
+    asked = [
+        word for term in part.terms if term.factor > 0.2 or len(part.terms) == 1 for word in (term.word, *term.also)
+    ]
     return " ".join([word for word in asked if len(word) <= LONGEST_WORD][:MOST_WORDS])
 
 
 def _synonyms(finding: Finding) -> str:
     known = {one for term in finding.part.terms for one in term.stems}
-    found = [
-        word
-        for term in finding.part.terms
-        for one in term.stems
-        for word in words.synonym_words(one)
-        if stem(word) not in known
-    ]
+    found = [word for term in finding.part.terms for word in words.synonym_words(term) if stem(word) not in known]
     return " ".join(list(dict.fromkeys(found))[:MOST_SYNONYMS])
 
 

@@ -113,6 +113,7 @@ def read(request: ModelRequest) -> Conversation:
     acts = acting(request.tools)
     for use in used:
         if use.gave:
+            reported += gathered.unfinished(use.result)
             excerpts += gathered.interleaved(use.result, deed=use.name in acts) or gathered.spoken(
                 use.result, use.name, deed=use.name in acts
             )

@@ -1,8 +1,10 @@
 """What tool results and materials hold: passages that may be quoted, remarks of colleagues, and plain values."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
+from coordinator.domain.result import Reply
 from coordinator.models.offline.passages import Excerpt
 from coordinator.models.offline.words import raw_stems, stem
 
@@ -38,6 +40,9 @@ _SOURCES = (
     "name",
 )
 _LINES = ("line", "line_number", "lineno", "page")
+# Where something is from has a mark that a plain word has not: "a/b", "a.md", "doc:7", "A17".
+_LOCATOR = re.compile(r"\S*[\d./:#\\]\S*")
+_REPLY = frozenset(Reply.model_fields)
 
 
 def interleaved(found: Any, *, deed: bool = False) -> list[Excerpt]:
@@ -62,6 +67,8 @@ def _excerpts(found: Any) -> Iterator[Excerpt]:
 
 
 def _excerpt(found: dict[str, Any]) -> Excerpt | None:
+    if _is_reply(found):
+        return None  # what a colleague says is no source; what it cites is
     strings = {key: item for key, item in sorted(found.items()) if isinstance(item, str) and item.strip()}
     source = next((key for key in _SOURCES if key in strings), None) or _looks_like_source(strings)
     if source is None:
@@ -97,19 +104,21 @@ def _children(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _looks_like_source(strings: dict[str, str]) -> str | None:
-    """Return the key of a value that is one word beside a longer text: a locator has no spaces."""
+    """Return the key of a value that is one word and no plain one, beside a longer text: a locator has no spaces."""
     if not any(len(item.split()) >= 2 for item in strings.values()):
         return None
     return min(
-        (key for key, item in strings.items() if len(item.split()) == 1),
+        (key for key, item in strings.items() if _LOCATOR.fullmatch(item.strip())),
         key=lambda key: (-len(strings[key]), strings[key]),
         default=None,
     )
 
 
 def remarks(material: Any) -> Iterator[str]:
-    """Yield the sentences that stand in a list beside cited facts: what a colleague reports as missing."""
-    if isinstance(material, list):
+    """Yield what a colleague reports as missing: sentences in a list beside cited facts, or why a reply falls short."""
+    if shortfall := unfinished(material):
+        yield from shortfall
+    elif isinstance(material, list):
         for item in material:
             yield from remarks(item)
     elif isinstance(material, dict):
@@ -120,6 +129,19 @@ def remarks(material: Any) -> Iterator[str]:
                 yield from item
             else:
                 yield from remarks(item)
+
+
+def unfinished(found: Any) -> list[str]:
+    """Return why *found*, the reply of a member, is not whole; empty when it is, or is something else."""
+    if not _is_reply(found) or found["status"] == "completed":
+        return []
+    reasons = found["reasons"] if isinstance(found["reasons"], list) else []
+    told = [reason["message"] for reason in reasons if isinstance(reason, dict) and reason.get("message")]
+    return [str(one) for one in told or [found["text"] or f"A member's reply is {found['status']}."]]
+
+
+def _is_reply(found: Any) -> bool:
+    return isinstance(found, dict) and found.keys() >= _REPLY
 
 
 def judged(material: Any) -> bool:
@@ -143,6 +165,8 @@ def _is_remark(key: str, item: list[str], material: dict[str, Any]) -> bool:
 
 def spoken(found: Any, name: str, *, deed: bool) -> list[Excerpt]:
     """Return plain text and records without prose as excerpts, labelled by the tool."""
+    if unfinished(found):
+        return []
     texts = [found] if isinstance(found, str) else [_record(item) for item in _records(found)]
     return [Excerpt(text, name, None, rank, deed=deed) for rank, text in enumerate(texts) if text]
 

@@ -11,7 +11,7 @@ before being below between both but by c can cannot could couldn d did didn do d
 each either else etc even ever every everything few for from further get got had hadn has hasn have haven having he
 hence her here hers herself him himself his how however i if in into is isn it its itself just kindly ll least less
 let lets ltd m ma made make may maybe me might mine more most much must my myself need neither no nor not now o of
-off ok okay on once one only onto or other others ought our ours ourselves out over own per please quite rather re
+off ok okay on once one only onto or other others ought our ours ourselves out over per please quite rather re
 really s same shall shan she should shouldn since so some somebody someone something soon still such t than thank
 thanks that the their theirs them themselves then there therefore these they thing this those though through thus
 till to too toward towards u under until up upon us use used uses using ve versus very via was wasn we well were
@@ -24,13 +24,15 @@ cheers sorry morning afternoon evening tell know want wish like possible possibl
 GENERIC = """
 way work thing start many mean kind sort type different good best right happen go come take give keep put try look
 see find say set new whole general several support handle allow provide include follow available create add call
-case example default detail information problem question answer request people person someone day
+case example default detail information problem question answer request people person someone day own certain
+instead together everywhere elsewhere simply easily directly properly really two three four five six seven eight nine
+ten
 """
 
 # What a question asks for in number or time; the answer rarely repeats these words.
 MEASURES = """
 many much long often number amount count time day week month year hour minute second date cost price percent
-percentage size
+percentage size period duration
 """
 
 # Weekdays and the like place the asker in time; documents seldom repeat them.
@@ -54,7 +56,7 @@ SYNONYMS = """
 limit maximum max cap ceiling
 minimum min floor
 fire terminate severance dismiss layoff redundancy
-dog pet animal cat
+pet animal
 start begin launch initiate
 stop halt abort cancel interrupt terminate
 delete remove erase discard purge
@@ -82,7 +84,8 @@ parental maternity paternity baby
 employee staff worker colleague
 manager boss supervisor
 job position role
-password credential login
+password credential
+login authenticate authentication
 email mail
 phone telephone call
 directory folder path
@@ -143,6 +146,89 @@ question ask prompt query
 foreign abroad international overseas
 address location
 lost missing
+dict dictionary mapping
+immutable frozen readonly constant
+own custom customized personal
+convert turn
+parent superclass ancestor
+child subclass descendant
+inherit derive extend
+constructor initializer
+early premature
+leave exit quit break
+exclude omit skip ignore
+include contain embed
+nested inner inside
+list array sequence collection
+text string
+integer int
+boolean bool flag
+url uri link
+picture image photo
+app application program software
+library package module
+upgrade update
+admin administrator
+permission right privilege
+field attribute property column
+record row entry
+identifier id
+sort order arrange
+register enroll
+hook callback handler listener
+plugin extension addon
+signal event
+lock mutex
+clean cleanup clear
+duplicate copy clone
+compare equality equal
+unique distinct
+invalid wrong incorrect malformed
+debug troubleshoot diagnose
+traceback stacktrace
+serialize dump encode
+deserialize parse decode
+restrict limit constrain
+"""
+
+# What is true of a kind is true of its members; what is true of one member says nothing about another.
+KINDS = """
+pet animal: dog cat rabbit bird hamster
+vehicle: car truck van bus lorry motorcycle
+fruit: apple banana orange pear cherry
+furniture: chair table desk sofa shelf
+clothing clothes: shirt dress coat jacket trousers shoe
+relative family: mother father sister brother aunt uncle cousin
+document: contract letter certificate passport
+device: phone tablet laptop printer camera
+metal: iron gold silver copper steel
+card: visa mastercard amex
+"""
+
+# Verbs that mean something else with a second word: the verbs, that word, and what the two mean together.
+PHRASES = """
+turn switch off: disable deactivate
+turn switch on: enable activate
+turn change into: convert transform
+give up: stop abandon quit
+get rid: remove delete
+go wrong: fail error
+leave out: exclude omit skip
+try again: retry
+log sign in: login authenticate
+log sign out: logout
+time out: timeout
+back up: backup
+carry out: perform execute
+put off: postpone delay
+call off: cancel
+hand in: submit
+send give bring take back: return
+fill in: complete
+throw away: discard
+keep prevent from: prevent block avoid
+take part: participate
+run out: exhausted
 """
 
 # Verbs of tools that act, by what they do; any verb of a group orders a tool whose verb is in the group.

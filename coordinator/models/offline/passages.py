@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from coordinator.domain.value import value
@@ -95,7 +95,7 @@ def plain(text: str, *, code: bool = False) -> str:
 def pieces(excerpt: Excerpt) -> list[Piece]:
     """Return the quotable pieces of *excerpt* in order; headings are context, never pieces."""
     found: list[Piece] = []
-    for start, end, headings, code in _blocks(excerpt.text):
+    for start, end, headings, code in _split(excerpt.text):
         slices = [(start, min(end, start + LONGEST))] if code else _sentences(excerpt.text, start, end)
         for left, right in slices:
             text = excerpt.text[left:right]
@@ -145,6 +145,11 @@ class _Lines:
             last, final = self.block[-1]
             yield first + len(line) - len(line.lstrip()), last + len(final), " / ".join(self.headings[-2:]), code
         self.block = []
+
+
+@lru_cache(maxsize=1 << 10)
+def _split(text: str) -> tuple[tuple[int, int, str, bool], ...]:
+    return tuple(_blocks(text))
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int, str, bool]]:

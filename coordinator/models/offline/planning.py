@@ -6,7 +6,7 @@ from enum import IntEnum
 
 from coordinator.domain.value import value
 from coordinator.models.offline import words
-from coordinator.models.offline.evidence import Part
+from coordinator.models.offline.asking import Part
 from coordinator.models.offline.orders import orders
 from coordinator.models.offline.words import acts_alike, match, raw_stems, stem_set
 

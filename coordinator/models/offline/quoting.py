@@ -1,7 +1,7 @@
 """What is quoted, and how it reads: the best pieces of the sources, the gaps, and the text for people made of them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from coordinator.domain.value import value
 from coordinator.models.offline.evidence import Band, Finding, Reading
@@ -13,12 +13,16 @@ SHOWN = 5
 CONTEXT_WORDS = 100
 CONTEXT_FROM = 2
 """How many of the best passages may add context, and how many words each."""
+STRONGEST = 3
+"""How many of its pieces say how strong a passage is."""
 CLOSE = 0.55
 """A piece is shown only when it scores at least this share of the best one."""
 IN_PASSING = 1 / 3
 """Share of a piece's own words that must be words of the part, where nothing else says that it is about the part."""
 NO_ACCIDENT = 3
 """Words of a part that stand together in a piece only when it is about the part."""
+
+_ASKED = re.compile(r" \(asked: (\".*\")\)\.$")
 
 
 @value
@@ -129,30 +133,35 @@ def _quote(run: Sequence[Piece], finding: Finding, part: int) -> Quote:
 
 def context(reading: Reading, quotes: Sequence[Quote]) -> tuple[Quote, ...]:
     """Return what else the best passages say, up to a hundred words each: it may hold what the best pieces missed."""
-    found: list[Quote] = []
-    for index, excerpt in enumerate(dict.fromkeys(quote.excerpt for quote in quotes)):
-        if index == CONTEXT_FROM:
-            break
-        found += _rest(reading, excerpt, quotes)
-    return tuple(found)
+    return tuple(
+        quote
+        for part, finding in enumerate(reading.findings)
+        for excerpt in _strongest(finding)
+        for quote in _rest(excerpt, part, finding, [quote for quote in quotes if quote.excerpt is excerpt])
+    )
 
 
-def _rest(reading: Reading, excerpt: Excerpt, quotes: Sequence[Quote]) -> list[Quote]:
-    owner = next(quote for quote in quotes if quote.excerpt is excerpt)
-    finding = reading.findings[owner.part]
+def _strongest(finding: Finding) -> list[Excerpt]:
+    """Return the excerpts about the part whose best pieces score highest together."""
+    scores: dict[Excerpt, list[float]] = {}
+    for score, piece in finding.ranked:
+        if piece.excerpt in scores or _belongs(piece, finding.ranked[0][1], finding):
+            scores.setdefault(piece.excerpt, []).append(score)
+    return sorted(scores, key=lambda one: -sum(scores[one][:STRONGEST]))[:CONTEXT_FROM]
+
+
+def _rest(excerpt: Excerpt, part: int, finding: Finding, shown: Sequence[Quote]) -> list[Quote]:
+    """Return the pieces of *excerpt* that are not *shown* yet: first what follows what is, then what comes before."""
     room, found = CONTEXT_WORDS, []
-    mine = sorted((piece for _, piece in finding.ranked if piece.excerpt is excerpt), key=lambda piece: piece.place)
-    for piece in mine:
-        shown = any(
-            quote.excerpt is excerpt and quote.start <= piece.start and piece.end <= quote.end for quote in quotes
-        )
-        room -= len(piece.quote.split())
-        if room < 0:
-            break
-        if not shown and piece.plain:
+    mine = [piece for _, piece in finding.ranked if piece.excerpt is excerpt]
+    start, end = (shown[0].start, shown[0].end) if shown else (mine[0].start, mine[0].start)
+    for piece in sorted(mine, key=lambda one: one.start - end if one.start >= start else len(excerpt.text) - one.start):
+        length = len(piece.quote.split())
+        if piece.plain and length <= room and not any(q.start <= piece.start and piece.end <= q.end for q in shown):
+            room -= length
             told = f"Context: {piece.plain}"
-            found.append(Quote(excerpt, piece.start, piece.end, piece.plain, told, owner.band, owner.part))
-    return found
+            found.append(Quote(excerpt, piece.start, piece.end, piece.plain, told, finding.band, part))
+    return sorted(found, key=lambda quote: quote.start)
 
 
 def gaps(reading: Reading) -> tuple[str, ...]:
@@ -167,7 +176,22 @@ def gaps(reading: Reading) -> tuple[str, ...]:
     for finding in reading.findings:
         if finding.band is not Band.FOUND:
             found.append(_gap(finding, several, looked=conversation.looked))
-    return tuple(dict.fromkeys([*conversation.reported, *found]))
+    return tuple(_once([*conversation.reported, *found]))
+
+
+def _once(told: Sequence[str]) -> Iterator[str]:
+    """Yield each gap once: what is missing for several parts, or was reported already, is named with all its parts."""
+    asked: dict[frozenset[str], list[str]] = {}
+    first: dict[frozenset[str], str] = {}
+    for gap in told:
+        parts = _ASKED.findall(gap)
+        missing = _ASKED.sub(".", gap)
+        words = stem_set(missing)
+        first.setdefault(words, missing)
+        asked.setdefault(words, []).extend(parts)
+    for words, missing in first.items():
+        about = "; ".join(dict.fromkeys(asked[words]))
+        yield f"{missing.removesuffix('.')} (asked: {about})." if about else missing
 
 
 def _gap(finding: Finding, several: bool, *, looked: bool) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 
 from coordinator.models.offline.schemas import Shape
 from coordinator.models.offline.words import raw_stems, stem
@@ -105,8 +106,13 @@ _UNCHANGED = re.compile(
 
 def role(place: Shape) -> Role:
     """Return the role of *place*, or NONE when neither description nor name tells one."""
-    possible = _POSSIBLE.get(place.kind, ())
-    for text in (place.description, place.name):
+    return _role(place.kind, place.description, place.name)
+
+
+@lru_cache(maxsize=1 << 12)
+def _role(kind: str, description: str, name: str) -> Role:
+    possible = _POSSIBLE.get(kind, ())
+    for text in (description, name):
         stems = raw_stems(text)
         scores = [(_loudness(one, stems) + _decided(one, text), -order, one) for order, one in enumerate(possible)]
         loudest = max(scores, default=(0.0, 0, Role.NONE))

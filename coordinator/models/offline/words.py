@@ -13,6 +13,7 @@ _STEMMER = snowballstemmer.stemmer("english")
 _WORD = re.compile(r"\w+(?:['’]\w+)?")
 _HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _DECIMAL = re.compile(r"\d+(?:[.,:]\d+)+")
+_COMPOUND = re.compile(r"\w+(?:-\w+)+")
 
 EXACT, NEAR = 1.0, 0.8
 
@@ -46,11 +47,17 @@ def raw_stems(text: str) -> list[str]:
 
 
 @lru_cache(maxsize=1 << 12)
+@lru_cache(maxsize=1 << 12)
 def stem_set(text: str) -> frozenset[str]:
     """Return the content stems of *text*: words, parts of identifiers, whole identifiers and decimal numbers."""
     found = {part for token in _WORD.findall(text) for part in _parts(token)}
     found.update(_DECIMAL.findall(text))
+    found.update(_joined(word) for word in _COMPOUND.findall(text))
     return frozenset(found)
+
+
+def _joined(compound: str) -> str:
+    return stem(compound.replace("-", ""))
 
 
 @value
@@ -60,24 +67,51 @@ class Term:
     word: str
     stems: tuple[str, ...]
     factor: float = 1.0
+    also: tuple[str, ...] = ()
+    """Words that say the same, where it is one half of a phrase: "off" makes "turn" mean "disable"."""
+
+    def weighed(self, factor: float) -> "Term":
+        """Return the same word, mattering *factor* in all."""
+        return Term(self.word, self.stems, factor, self.also)
 
 
 def terms(text: str) -> Iterator[Term]:
     """Yield the content words of *text* in order, each once."""
     seen: set[str] = set()
-    taken = [(match.span(), match.group()) for match in _DECIMAL.finditer(text)]
-    for match in _WORD.finditer(text):
-        if decimal := next((word for (start, end), word in taken if start <= match.start() < end), None):
-            word, stems = decimal, _single(decimal)
-        else:
-            word, stems = match.group(), _parts(match.group())
+    reached = 0
+    spans = list(_WORD.finditer(text))
+    for place, match in enumerate(spans):
+        if match.start() < reached:
+            continue
+        word, stems, reached = _token(text, match)
+        also, particle = _phrase(stem(word), spans[place + 1 : place + 4])
+        if also and (not stems or stems[-1] in _LIGHT):
+            word, stems = f"{word} {particle}", (stem(also[0]),)
+        if particle:
+            seen.add(stem(particle))
         if stems and stems[-1] not in seen and not (len(word) == 1 and word.isalpha()):
             seen.add(stems[-1])
-            yield Term(word, stems, _factor(stems))
+            yield Term(word, stems, _factor(stems), also)
 
 
-def _single(word: str) -> tuple[str, ...]:
-    return (word,)
+def _token(text: str, match: re.Match[str]) -> tuple[str, tuple[str, ...], int]:
+    """Return the word that begins where *match* does, its stems, and where it ends: numbers and compounds are one."""
+    if decimal := _DECIMAL.match(text, match.start()):
+        return decimal.group(), (decimal.group(),), decimal.end()
+    if compound := _COMPOUND.match(text, match.start()):
+        parts = compound.group().split("-")
+        inner = () if any(map(is_stop, parts)) else tuple(map(stem, parts))
+        return compound.group(), (*inner, _joined(compound.group())), compound.end()
+    return match.group(), _parts(match.group()), match.end()
+
+
+def _phrase(verb: str, following: list[re.Match[str]]) -> tuple[tuple[str, ...], str]:
+    """Return what *verb* means together with one of the next words, and that word; nothing when they are no phrase."""
+    known = _phrases().get(verb, {})
+    for match in following if known else ():
+        if meaning := known.get(match.group().lower()):
+            return meaning, match.group().lower()
+    return (), ""
 
 
 def _factor(stems: tuple[str, ...]) -> float:
@@ -88,6 +122,8 @@ def match(term: Term, stems: frozenset[str], near: float = NEAR) -> float:
     """Return how well *stems* hold *term*: 1 exactly, *near* by a synonym, 0 not at all; identifiers by their parts."""
     if term.stems[-1] in stems:
         return EXACT
+    if near and any(stem(word) in stems for word in term.also):
+        return near
     pieces = term.stems[:-1] or term.stems
     return sum(_credit(piece, stems, near) for piece in pieces) / len(pieces)
 
@@ -103,9 +139,9 @@ def synonyms(one: str) -> frozenset[str]:
     return _synonyms().get(one, _NONE)
 
 
-def synonym_words(one: str) -> tuple[str, ...]:
-    """Return whole words that mean nearly the same as the stem *one*, in a fixed order."""
-    return _synonym_words().get(one, ())
+def synonym_words(term: Term) -> tuple[str, ...]:
+    """Return whole words that mean nearly the same as *term*, in a fixed order."""
+    return (*term.also, *(word for one in term.stems for word in _synonym_words().get(one, ())))
 
 
 def acts_alike(one: str) -> frozenset[str]:
@@ -164,12 +200,28 @@ def _whole_words(table: str) -> dict[str, tuple[str, ...]]:
 # Stemming the larger tables costs milliseconds: they are made when first asked for, not on import.
 @cache
 def _synonyms() -> dict[str, frozenset[str]]:
-    return {one: group - {one} for one, group in _groups(lexicon.SYNONYMS).items()}
+    return {one: _stemmed(" ".join(others)) - {one} for one, others in _synonym_words().items()}
 
 
 @cache
 def _synonym_words() -> dict[str, tuple[str, ...]]:
-    return _whole_words(lexicon.SYNONYMS)
+    found = _whole_words(lexicon.SYNONYMS)
+    for line in lexicon.KINDS.strip().splitlines():
+        kind, members = line.split(":")
+        for word in members.split():
+            found[stem(word)] = (*found.get(stem(word), ()), *kind.split())
+    return found
+
+
+@cache
+def _phrases() -> dict[str, dict[str, tuple[str, ...]]]:
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for line in lexicon.PHRASES.strip().splitlines():
+        phrase, meaning = line.split(":")
+        *verbs, particle = phrase.split()
+        for verb in verbs:
+            found.setdefault(stem(verb), {})[particle] = tuple(meaning.split())
+    return found
 
 
 @cache
@@ -194,6 +246,7 @@ _POLARITY = _signs(
 GENERIC = _stemmed(lexicon.GENERIC)
 MEASURES = _stemmed(lexicon.MEASURES)
 MOMENTS = _stemmed(lexicon.MOMENTS)
+_LIGHT = GENERIC | MEASURES
 ASKING = _stemmed(lexicon.ASKING)
 FORM = _stemmed(lexicon.FORM)
 READS = _stemmed(lexicon.READS)

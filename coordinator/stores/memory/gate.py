@@ -1,4 +1,4 @@
-"""Gates in one process: each a meter of what has passed, and a queue that is fair between tenants.
+"""One gate: a meter of what has passed, and a queue that is fair between tenants.
 
 Only the head of the queue talks to the meter. Left to themselves its buckets would let small requests starve large ones
 and newcomers overtake those who wait.
@@ -6,17 +6,12 @@ and newcomers overtake those who wait.
 
 import asyncio
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
 
-from coordinator.domain import ports
 from coordinator.domain.errors import Refused
 from coordinator.domain.fair_queue import FairQueue, Flow, FlowState, Standing, Waiting
 from coordinator.domain.limits import GateLimits
-from coordinator.domain.scope import Scope
 from coordinator.domain.value import value
 from coordinator.stores.memory.meter import Meter
-from coordinator.stores.memory.scopes import Scopes, own_limits
 
 # Two ways to the same instant differ in the last bits of a float. A timer that is set for "now" again and again because
 # of them would never let time pass.
@@ -39,43 +34,6 @@ class GateState:
     token_level: float
     paused_until: float
     tenants: tuple[FlowState, ...] = ()
-
-
-class Gates:
-    """The gates of a process.
-
-    Args:
-        default: the limits of every dependency that has none of its own; none at all when left out.
-        rates: limits by dependency (`provider:model`, `tool#tier`), by `provider:*` or tool, and by scope.
-    """
-
-    def __init__(self, default: GateLimits | None = None, rates: Mapping[str, GateLimits] | None = None) -> None:
-        self._default = default or GateLimits()
-        self._rates = dict(rates or {})
-        self._gates: dict[str, Gate] = {}
-        self._scopes = Scopes(self._rates, Gate)
-        self._scoped = self._scopes.any
-
-    def of(self, dependency: str) -> "Gate":
-        """Return the gate of *dependency*, opened on first use."""
-        gate = self._gates.get(dependency)
-        if gate is None:
-            limits = own_limits(self._rates, dependency) or self._default
-            gate = self._gates[dependency] = Gate(dependency, limits)
-        return gate
-
-    def around(self, scope: Scope, dependency: str) -> ports.Gate:
-        """Return what a call in *scope* must pass: the gate of *dependency*, within those of its user, tenant, ..."""
-        gate = self._gates.get(dependency) or self.of(dependency)
-        return self._scopes.around(gate, scope, dependency) if self._scoped else gate
-
-    def gates(self) -> Iterable[Any]:
-        """Return every gate itself, for who looks at all of them often and changes none."""
-        return (*self._gates.values(), *self._scopes)
-
-    def snapshot(self) -> tuple[GateState, ...]:
-        """Return every gate as it stands; needs a running event loop."""
-        return tuple(gate.snapshot() for gate in self.gates())
 
 
 class Gate:

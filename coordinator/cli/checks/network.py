@@ -1,17 +1,20 @@
-"""What `coordinator doctor` asks of the network: whether the providers in use have keys, can be reached, and answer."""
+"""Checks of the providers in use: whether they have keys, can be reached, and answer."""
 
 import asyncio
 import os
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from coordinator.app import Coordinator
-from coordinator.cli.checkup import FREE, Check, Routes, wrong
+from coordinator.app.providers import SETTINGS_OF
+from coordinator.cli.checks.check import Check, Routes, wrong
+from coordinator.cli.checks.limits import FREE
 from coordinator.cli.figures import duration, money
+from coordinator.domain.access import ProviderSetting
 from coordinator.domain.briefs import Brief
 from coordinator.domain.context import AgentContext
 from coordinator.domain.errors import Invalid
@@ -25,40 +28,46 @@ VENDORS = {vendor.name: vendor for vendor in (OPENAI, RESPONSES, ANTHROPIC, GOOG
 PATIENCE_S = 3.0
 
 
-def reaching(routes: Routes) -> Iterator[Check]:
-    """Yield for every provider in use whether it has a key, and whether its server can be reached; no key is sent."""
-    targets = list(
-        dict.fromkeys(target for found in routes.values() for target in found if target.provider not in FREE)
-    )
-    for provider in dict.fromkeys(target.provider for target in targets):
-        vendor = VENDORS.get(provider)
-        if vendor is not None:
-            yield _key(vendor)
-    addresses = {}
-    for target in targets:
-        try:
-            addresses[_address(target)] = target.provider
-        except Invalid as error:
-            yield wrong("network", error)
-    addresses.pop("", None)
-    if addresses:
-        yield from asyncio.run(_reach(addresses))
-    elif not targets:
+def network(settings: Settings, routes: Routes) -> Iterator[Check]:
+    """Yield for every provider of *routes* whether it has a key and can be reached; no key is sent."""
+    found = dict.fromkeys(target for targets in routes.values() for target in targets if target.provider not in FREE)
+    for provider in dict.fromkeys(target.provider for target in found):
+        if provider in VENDORS:
+            yield _key(VENDORS[provider], settings)
+    try:
+        addresses = {_address(target, settings): target.provider for target in found}
+    except Invalid as error:
+        yield wrong("network", error)
+        return
+    addresses.pop("", None)  # an adapter of the user's own
+    yield from asyncio.run(_reach(addresses))
+    if not found and not any(_is_remote(chosen) for chosen in settings.models.values()):
         yield Check("network", "ok", "none is needed: no model is a provider's")
 
 
-def _key(vendor: Vendor) -> Check:
-    name = next((name for name in vendor.key_variables if os.environ.get(name, "").strip()), None)
-    return Check("keys", "ok", f"{vendor.name}: {f'{name} is set' if name else 'from the settings'}")
+def _is_remote(chosen: str | list[str]) -> bool:
+    models = [chosen] if isinstance(chosen, str) else chosen
+    return any(model.partition(":")[0] not in FREE for model in models)
 
 
-def _address(target: Target) -> str:
+def _setting(provider: str, settings: Settings) -> ProviderSetting:
+    return settings.providers.get(SETTINGS_OF.get(provider, provider), ProviderSetting())
+
+
+def _key(vendor: Vendor, settings: Settings) -> Check:
+    given = _setting(vendor.name, settings).api_key is not None
+    name = next((name for name in vendor.key_variables if os.environ.get(name, "").strip()), "")
+    return Check("keys", "ok", f"{vendor.name}: {'in the settings' if given else f'{name} is set'}")
+
+
+def _address(target: Target, settings: Settings) -> str:
     """Return the base URL of *target*; "" when it is nobody's that is known here."""
+    given = _setting(target.provider, settings).base_url
     vendor = VENDORS.get(target.provider)
     if vendor is not None:
-        return base_url_of(vendor, None)
+        return base_url_of(vendor, given)
     _, at, rest = target.model.partition("@http")
-    return f"http{rest}" if at else ""
+    return f"http{rest}" if at else (given or "")
 
 
 async def _reach(addresses: dict[str, str]) -> Sequence[Check]:
@@ -105,10 +114,10 @@ def _hint(provider: str, proxy: str) -> str:
     return f"check the network and {vendor.url_variable}" if vendor is not None else "check that the server runs"
 
 
-def asking(settings: Settings, routes: Routes) -> Iterator[Check]:
-    """Yield for every model in use whether it answers a question of one word: this sends keys, and costs a little."""
-    for target in dict.fromkeys(target for found in routes.values() for target in found):
-        yield asyncio.run(_ask(settings, f"{target}"))
+def answers(settings: Settings, routes: Routes) -> Iterator[Check]:
+    """Yield for every model of *routes* whether it answers a question: this sends keys, and costs a little."""
+    for target in dict.fromkeys(target for targets in routes.values() for target in targets):
+        yield asyncio.run(_ask(settings, str(target)))
 
 
 async def _ask(settings: Settings, model: str) -> Check:
@@ -127,8 +136,3 @@ async def _ask(settings: Settings, model: str) -> Check:
         return Check("answers", "ok", f"{model} answered in {duration(result.duration_s)} for {spent}")
     said = "; ".join(issue.message for issue in result.issues) or result.code
     return Check("answers", "wrong", f"{model}: {said}", "look for the code in docs/outcomes.md: " + result.code)
-
-
-def names(checks: Iterable[Check]) -> list[str]:
-    """Return the names of *checks*, each once."""
-    return list(dict.fromkeys(check.name for check in checks))

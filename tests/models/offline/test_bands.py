@@ -1,0 +1,48 @@
+"""What counts as found: the words that were asked, together in one place, and not words that only resemble them."""
+
+import pytest
+
+PARKING = {
+    "cars.md": "# Cars\n\nA car may be parked behind the house. A car is washed on Fridays.",
+    "keys.md": "# Keys\n\nThe key of the house is with the porter, who also sells stamps.",
+    "mail.md": "# Mail\n\nThe porter sorts the mail of the house at nine.",
+}
+
+
+@pytest.mark.parametrize("question", ["May cats come to the office?", "Are hamsters allowed in the office?"])
+def test_what_the_sources_say_of_one_kind_is_not_found_for_another(world, handbook, question):
+    assert world.read(question, handbook).output["confidence"] != "found"
+
+
+def test_a_word_that_stands_in_the_sources_only_by_a_synonym_is_possibly_answered_and_quoted(world):
+    output = world.read("Is a helmet mandatory?", {"rules.md": "A helmet is required in the workshop."}).output
+    assert output["confidence"] == "possibly"
+    assert output["facts"][0]["quote"] == "A helmet is required in the workshop."
+
+
+def test_words_that_stand_together_in_passing_do_not_answer_a_question_about_something_else(world):
+    output = world.read("Who sells the house behind the church?", PARKING).output
+    assert output["confidence"] != "found"
+    output = world.read("Where is the key of my mail car?", PARKING).output
+    assert output["confidence"] != "found"
+
+
+def test_every_word_of_the_question_together_in_one_place_is_found(world):
+    assert world.read("Where may I park a car?", PARKING).output["confidence"] == "found"
+    assert world.read("Does the porter sell stamps?", PARKING).output["confidence"] == "found"
+
+
+def test_a_word_between_is_not_needed_where_the_documents_are_about_the_question(world):
+    documents = {
+        "one.md": "The lantern hangs over the harbour gate. It is lit at dusk.",
+        "two.md": "The lantern of the harbour gate was forged in 1840.",
+        "three.md": "Who cleans the harbour gate also cleans the lantern, in spring.",
+    }
+    assert world.read("In which spring was the lantern of the harbour gate forged?", documents).output[
+        "confidence"
+    ] == ("found")
+
+
+def test_half_a_number_or_a_compound_is_not_the_word_that_was_asked(world):
+    documents = {"files.md": "Instances read their settings from files, and instances are made by calling the class."}
+    assert world.read("Are instances read-only?", documents).output["confidence"] != "found"
