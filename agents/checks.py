@@ -16,6 +16,7 @@ QUOTED = 2
 BANNED = ("as an ai", "language model", "we guarantee", "i guarantee", "legally binding", "we admit")
 
 NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?!\[\d)|(?<=\])\s+(?!\[\d)|\n+")
 MARK = re.compile(r"\[(\d+)\]")
 _NUMBERED = r"#?\d{3,}"
 MUST_MENTION = re.compile(
@@ -42,6 +43,17 @@ def problems(draft: Draft, request: str, passages: Sequence[Passage], gaps: Sequ
         *_must_mention(draft, request),
         *_grounded(draft, request, passages, gaps),
     ]
+
+
+def statements(draft: Draft) -> list[str]:
+    """Return the sentences of *draft* that state something, without their marks."""
+    return [said for said, _ in _sentences(draft) if content_words(said)]
+
+
+def unsupported(draft: Draft, request: str, passages: Sequence[Passage], gaps: Sequence[str] = ()) -> list[str]:
+    """Return the statements of *draft* that no source supports, in what they say or in a number; as for `problems`."""
+    wrong, numbers = set(_ungrounded(draft, request, passages, gaps)), set(_unknown_numbers(draft, request, passages))
+    return [said for said in statements(draft) if said in wrong or numbers & set(NUMBER.findall(said))]
 
 
 def _length(draft: Draft) -> Iterator[str]:
@@ -93,10 +105,12 @@ def _marks(draft: Draft) -> Iterator[str]:
 
 def _numbers(draft: Draft, request: str, passages: Sequence[Passage]) -> Iterator[str]:
     """Every number that the draft states must stand in the request or in what was retrieved."""
+    yield from (f"the number {number} stands in no source" for number in _unknown_numbers(draft, request, passages))
+
+
+def _unknown_numbers(draft: Draft, request: str, passages: Sequence[Passage]) -> list[str]:
     known = set(_all_numbers([request, *(f"{passage.source} {passage.text}" for passage in passages)]))
-    for number in dict.fromkeys(_all_numbers([MARK.sub(" ", draft.text)])):
-        if number not in known:
-            yield f"the number {number} stands in no source"
+    return [number for number in dict.fromkeys(_all_numbers([MARK.sub(" ", draft.text)])) if number not in known]
 
 
 def _must_mention(draft: Draft, request: str) -> Iterator[str]:
@@ -109,16 +123,26 @@ def _must_mention(draft: Draft, request: str) -> Iterator[str]:
 
 def _grounded(draft: Draft, request: str, passages: Sequence[Passage], gaps: Sequence[str]) -> Iterator[str]:
     """Every sentence must be grounded in what it cites; one without a mark, in anything that the draft cites."""
+    wrong = _ungrounded(draft, request, passages, gaps)
+    yield from (f"no cited source says {said[:80]!r}" for said in wrong)
+
+
+def _ungrounded(draft: Draft, request: str, passages: Sequence[Passage], gaps: Sequence[str]) -> Iterator[str]:
     cited = [
         [one for one in passages if one.source == citation.source and _holds_line(one, citation.line)]
         for citation in draft.citations
     ]
-    for sentence in re.split(r"(?<=[.!?])\s+(?!\[\d)|(?<=\])\s+(?!\[\d)|\n+", draft.text):
-        marks = [int(mark) for mark in MARK.findall(sentence) if 1 <= int(mark) <= len(cited)]
-        support = [one for mark in marks for one in cited[mark - 1]] or [one for held in cited for one in held]
-        said = MARK.sub(" ", sentence).strip()
+    for said, marks in _sentences(draft):
+        marked = [one for mark in marks if 1 <= mark <= len(cited) for one in cited[mark - 1]]
+        support = marked or [one for held in cited for one in held]
         if not grounded(said, map(_told, support), [request, *gaps]):
-            yield f"no cited source says {said[:80]!r}"
+            yield said
+
+
+def _sentences(draft: Draft) -> Iterator[tuple[str, list[int]]]:
+    """Yield each sentence without its marks, and its marks."""
+    for sentence in SENTENCE_END.split(draft.text):
+        yield MARK.sub(" ", sentence).strip(), [int(mark) for mark in MARK.findall(sentence)]
 
 
 def _told(passage: Passage) -> str:

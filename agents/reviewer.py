@@ -1,6 +1,6 @@
 """The member who checks: in code first, then by judgement."""
 
-from agents.checks import problems
+from agents.checks import problems, statements, unsupported
 from agents.prompts import prompt
 from agents.reports import Draft, Judgement, Verdict
 from coordinator import AgentContext, Brief, agent
@@ -9,19 +9,23 @@ from coordinator import AgentContext, Brief, agent
 @agent(max_output_tokens=600)
 async def reviewer(brief: Brief, ctx: AgentContext) -> Verdict:
     """Checks and reviews the draft of the answer against its sources and gives a verdict."""
-    verdict = await _verdict(brief, ctx)
-    ctx.judge(verdict.decision.value, len(verdict.reasons))
+    draft = next((Draft.model_validate(given.content) for given in brief.materials if given.origin == "writer"), None)
+    if draft is None:
+        ctx.judge(Judgement.REJECT.value, 1)
+        return Verdict(decision=Judgement.REJECT, reasons=["there is no draft to review"])
+    known = (draft, brief.request, ctx.passages, _gaps(brief))
+    found = problems(*known)
+    verdict = Verdict(decision=Judgement.REJECT, reasons=found) if found else await _judged(brief, ctx)
+    wrong = unsupported(*known) if found else []
+    claims = len(statements(draft))
+    ctx.judge(verdict.decision.value, len(verdict.reasons), claims=claims, unsupported=len(wrong))
     return verdict
 
 
-async def _verdict(brief: Brief, ctx: AgentContext) -> Verdict:
-    draft = next((Draft.model_validate(given.content) for given in brief.materials if given.origin == "writer"), None)
-    if draft is None:
-        return Verdict(decision=Judgement.REJECT, reasons=["there is no draft to review"])
-    found = problems(draft, brief.request, ctx.passages, _gaps(brief))
-    if found:
-        return Verdict(decision=Judgement.REJECT, reasons=found)
-    return await ctx.ask(brief.model_dump_json(exclude_defaults=True), instructions=prompt("reviewer"), output=Verdict)
+async def _judged(brief: Brief, ctx: AgentContext) -> Verdict:
+    asked = brief.model_dump_json(exclude_defaults=True)
+    verdict: Verdict = await ctx.ask(asked, instructions=prompt("reviewer"), output=Verdict)
+    return verdict
 
 
 def _gaps(brief: Brief) -> list[str]:

@@ -34,12 +34,15 @@ class Parked(Script):
     def __init__(self) -> None:
         super().__init__()
         self.waiting = 0
+        self.all_here = asyncio.Event()
         self.go_on = asyncio.Event()
 
     async def __call__(self, model: str, request: ModelRequest) -> ModelReply:
         part = request.messages[0].parts[0]
         if isinstance(part, Text) and part.text == "analyst" and len(request.messages) == 6:
             self.waiting += 1
+            if self.waiting == RUNS:
+                self.all_here.set()
             await self.go_on.wait()
         return await super().__call__(model, request)
 
@@ -112,6 +115,7 @@ async def memory() -> None:
         script.go_on.set()
         await in_flight(asking(coordinator), RUNS, RUNS)
         script.go_on.clear()
+        script.all_here.clear()
         script.waiting = 0
         gc.collect()
         tracemalloc.start()
@@ -119,8 +123,7 @@ async def memory() -> None:
         async with asyncio.TaskGroup() as tasks:
             for _ in range(RUNS):
                 tasks.create_task(coordinator.run("help"))
-            while script.waiting < RUNS:
-                await asyncio.sleep(0)
+            await script.all_here.wait()
             gc.collect()
             held = tracemalloc.get_traced_memory()[0] - before
             script.go_on.set()

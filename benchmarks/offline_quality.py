@@ -4,8 +4,8 @@ Over the documentation of open projects, read from their source distributions at
 documents answer, near misses (their own field, but not answered), questions of another field, and questions for another
 project. A reply is right when it quotes words that answer; a claim is false when it says *found* for what is not there.
 
-The projects are in three groups: development (studied while the rules were chosen), validation (failures were looked at)
-and test (nobody looked): only the last says what to expect of documents that nobody has seen.
+The projects are in three groups: development (studied while the rules were chosen), validation (failures were looked
+at) and test (nobody looked): only the last says what to expect of documents that nobody has seen.
 """
 
 import re
@@ -214,28 +214,27 @@ def _share(outcomes: list[bool]) -> str:
     return f"{sum(outcomes)}/{len(outcomes)} ({share:.0%})"
 
 
-def measure(name: str, corpora: tuple[Corpus, ...], other_fields: tuple[str, ...], *, verbose: bool) -> None:
-    """Download, index and ask the group *name*; print its figures, or one line that says why there are none."""
-    with tempfile.TemporaryDirectory() as root:
-        folder = Path(root)
-        if failure := download([corpus.package for corpus in corpora], folder):
-            print(f"{name}: not measured, the source distributions could not be downloaded ({failure})")
-            return
-        asked = []
-        for corpus in corpora:
-            target = folder / corpus.package
-            target.mkdir()
-            documents(next(folder.glob(f"{corpus.package}-*.tar.gz")), target)
-            asked.append((corpus, Knowledge(build(Folder(target)))))
-        report(name, asked, other_fields, verbose=verbose)
+def measured(corpora: tuple[Corpus, ...], folder: Path) -> Iterator[tuple[Corpus, Knowledge]]:
+    """Yield each of *corpora* with an index over the documentation that was downloaded to *folder*."""
+    for corpus in corpora:
+        target = folder / corpus.package
+        target.mkdir()
+        documents(next(folder.glob(f"{corpus.package}-*.tar.gz")), target)
+        yield corpus, Knowledge(build(Folder(target)))
 
 
 def main() -> None:
     """Measure every group, or those named on the command line; `-v` lists the questions of all but the test."""
     named = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
-    for name, corpora, other_fields in GROUPS:
-        if not named or any(word in name for word in named):
-            measure(name, corpora, other_fields, verbose="-v" in sys.argv and "test" not in name)
+    groups = [group for group in GROUPS if not named or any(word in group[0] for word in named)]
+    with tempfile.TemporaryDirectory() as root:
+        folder = Path(root)
+        if failure := download([corpus.package for _, corpora, _ in groups for corpus in corpora], folder):
+            print(f"offline quality: not measured, the source distributions could not be downloaded ({failure})")
+            return
+        for name, corpora, other_fields in groups:
+            asked = list(measured(corpora, folder))
+            report(name, asked, other_fields, verbose="-v" in sys.argv and "test" not in name)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from coordinator.domain.access import ProviderSetting
+from coordinator.domain.alarms import AlarmSetting
 from coordinator.domain.errors import Invalid
 from coordinator.domain.limits import BreakerLimits, GateLimits
 from coordinator.domain.prices import ModelPrice
@@ -215,6 +216,8 @@ class Settings(BaseSettings):
     content: bool = Field(
         default=False, description="Whether events carry content too: what is asked, answered and found."
     )
+    alarms: AlarmSetting = AlarmSetting()
+    otel: bool = Field(default=False, description="Whether traces and metrics go to OpenTelemetry, by its variables.")
     run_files: Annotated[int, Field(ge=0)] = Field(
         default=100, description="Files of runs that `coordinator run` keeps in .coordinator/runs; 0 writes none."
     )

@@ -2,7 +2,7 @@
 
 Run it from the root of a workspace:
 
-    pip install fastapi uvicorn sse-starlette
+    pip install fastapi uvicorn sse-starlette 'agent-coordinator[prometheus]'
     uvicorn examples.service:app
 """
 
@@ -17,6 +17,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from agents import team
 from coordinator import Coordinator, Event, Invalid, RunHandle, RunResult, Settings, Status, Team
+from coordinator.telemetry.prometheus import CONTENT_TYPE, Metrics
 
 DRAIN_S = 20.0
 """Seconds that runs get to end when the service is told to stop."""
@@ -39,10 +40,13 @@ class Question(BaseModel):
 def service(team: Team, settings: Settings) -> FastAPI:
     """Return the application; it opens one Coordinator when it starts and drains it when it stops."""
 
+    metrics = Metrics()
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with Coordinator(team, settings) as coordinator:
+        async with Coordinator(team, settings, observers=[metrics]) as coordinator:
             app.state.coordinator = coordinator
+            metrics.watch(coordinator.snapshot)
             yield
             await coordinator.drain(DRAIN_S)
 
@@ -73,6 +77,11 @@ def service(team: Team, settings: Settings) -> FastAPI:
         """Say how many runs are at work."""
         admission = app.state.coordinator.snapshot().admission
         return {"running": admission.running, "waiting": admission.waiting}
+
+    @app.get("/metrics")
+    async def exposed() -> Response:
+        """Answer Prometheus."""
+        return Response(metrics.exposition(), media_type=CONTENT_TYPE)
 
     return app
 

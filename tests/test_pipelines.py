@@ -51,3 +51,7 @@ def test_layers_of_a_tool_call_stand_in_this_order(tiny: Coordinator) -> None:
 def test_faults_stand_innermost_and_only_where_a_scenario_names_them(tiny: Coordinator) -> None:
     faulty = Coordinator(tiny.team, Settings(world={}), faults=[FaultRule(tool="look", fail="error")])
     assert _names(tool_layers(faulty.held))[-2:] == ["OutputContract", "Faults"]
+    assert _names(model_layers(faulty.held))[-1] == "Timeout"
+    faulty = Coordinator(tiny.team, Settings(world={}), faults=[FaultRule(model="offline", fail="error")])
+    assert _names(model_layers(faulty.held))[-2:] == ["Timeout", "Faults"]
+    assert _names(tool_layers(faulty.held))[-1] == "OutputContract"

@@ -13,6 +13,7 @@ from coordinator.app.resources import open_resources
 from coordinator.app.snapshot import Snapshot
 from coordinator.app.started import Prepared, Started
 from coordinator.app.tenants import Tenants
+from coordinator.app.watchers import Watchers
 from coordinator.app.workers import warn_of_workers
 from coordinator.domain.calls import RunCall, Task
 from coordinator.domain.errors import Invalid
@@ -30,7 +31,6 @@ from coordinator.engine.tools import ToolCore
 from coordinator.pipelines import Cores, around_run, compose
 from coordinator.settings import Settings
 from coordinator.simulation.faults import FaultRule
-from coordinator.telemetry.guard import Guarded
 from coordinator.toolbox.world import FolderWorld, Snapshots
 
 
@@ -68,10 +68,10 @@ class Coordinator:
         self.team = team
         self.settings = settings or Settings()
         self._ports = ports or Ports()
-        self._observers = tuple(Guarded(observer).tell for observer in observers)
+        self._watch = Watchers(self.settings, observers)
         self._world = dict(world) if world is not None else self.settings.places()
         self._snapshots = snapshots or Snapshots()
-        self._adapters = Adapters(dict(models or {}), self.settings, self._ports.stamp)
+        self._adapters = Adapters(dict(models or {}), self.settings, self._ports.stamp, self._watch.headers)
         self._started = Started()
         self._tenants = Tenants(self.settings, tenants)
         self.held = self._ports.around(build(team, self.settings, self._ports, self._adapters, faults))
@@ -91,6 +91,7 @@ class Coordinator:
         if self._entered:
             raise Invalid("a coordinator is opened once", code="reopened", hint="make a new Coordinator")
         self._entered = True
+        self._stack.push_async_callback(self._watch.close, self._ports.offload(self.held.stragglers))
         self._stack.push_async_callback(self._adapters.close)
         try:
             self._shared = await self._stack.enter_async_context(self._resources(self._world))
@@ -215,8 +216,8 @@ class Coordinator:
         return self._apart.get(tenant, self._shared)
 
     def _state(self, who: TenantContext, resources: Any, *observers: Observer) -> RunState:
-        who, limits = self._tenants.at_once(who)
-        return RunState(self._ports.new_id(), who, limits, self._ports.stamp, (*self._observers, *observers), resources)
+        (who, limits), told = self._tenants.at_once(who), (*self._watch.told, *observers)
+        return RunState(self._ports.new_id(), who, limits, self._ports.stamp, told, resources)
 
     async def _carry_out(self, task: Task, state: RunState, rights: Rights) -> RunResult:
         began = state.loop.time()

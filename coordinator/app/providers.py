@@ -1,7 +1,7 @@
 """Which adapters there are, and the core of the model pipeline that hands calls to them."""
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
@@ -31,6 +31,8 @@ SETTINGS_OF = {"openai-responses": "openai"}
 EXTRA = frozenset({"httpx", "httpx_aiohttp", "aiohttp", "genai_prices"})
 """What the extra `providers` installs."""
 
+Headers = Callable[[], Mapping[str, str]]
+
 
 class Adapters:
     """The core of the model pipeline: hands each call to the adapter of its provider.
@@ -39,18 +41,24 @@ class Adapters:
         adapters: given in code, by provider name, beside those that ship.
         settings: keys, addresses and options of providers.
         stamp: the clock by which those that ship understand dates.
+        headers: gives headers that their requests carry, such as `traceparent`.
 
     Raises:
         Invalid: `bad_settings`, when they set up a provider that does not exist.
     """
 
     def __init__(
-        self, adapters: dict[str, Model], settings: Settings | None = None, stamp: Stamp | None = None
+        self,
+        adapters: dict[str, Model],
+        settings: Settings | None = None,
+        stamp: Stamp | None = None,
+        headers: Headers | None = None,
     ) -> None:
         self._adapters = adapters
         self._given = frozenset(adapters)
         self._settings = settings.providers if settings else {}
         self._stamp = stamp
+        self._headers = headers
         self._http: Any = None
         for name in self._settings.keys() - REMOTE - self._given:
             near = get_close_matches(name, sorted(REMOTE), n=1)
@@ -115,7 +123,7 @@ class Adapters:
         with needing_extra(provider):
             kind: Any = getattr(importlib.import_module(module), attribute)
             if self._http is None:
-                self._http = importlib.import_module("coordinator.models.http").Http()
+                self._http = importlib.import_module("coordinator.models.http").Http(headers=self._headers)
         setting = self._settings.get(SETTINGS_OF.get(provider, provider), ProviderSetting())
         adapter: Model = kind(client=self._http, stamp=self._stamp, **setting.given())
         return adapter

@@ -14,6 +14,7 @@ from typer.main import get_command
 
 from coordinator.cli.doctor import doctor
 from coordinator.cli.exits import FAILED, INTERRUPTED, INVALID, OK, REFUSED
+from coordinator.cli.fake_provider import fake_provider
 from coordinator.cli.init import init
 from coordinator.cli.load import load_scenario
 from coordinator.cli.run import run
@@ -32,6 +33,7 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "load": load_scenario,
     "trace": trace,
     "doctor": doctor,
+    "fake-provider": fake_provider,
     "tools": tools,
     "schema": schema,
 }

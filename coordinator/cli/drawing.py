@@ -1,6 +1,7 @@
 """The tree of a run, drawn for a terminal."""
 
 from collections.abc import Iterator
+from textwrap import wrap
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
@@ -10,6 +11,8 @@ from coordinator.telemetry.tree import Node, RunTree
 
 WIDEST = 100
 """Columns; on a wider terminal the figures would stand too far from their lines."""
+SHORTEST = 20
+"""Letters of a line of a note, however deep it hangs."""
 STYLES = {"agent": "bold", "state": "cyan", "model": "", "tool": "", "note": "yellow"}
 BRANCH, LAST, DOWN, NOTHING = "├─ ", "└─ ", "│  ", "   "
 PLAIN = str.maketrans("├└│─", "|`|-")
@@ -21,9 +24,11 @@ def draw(tree: RunTree, console: Console, *, live: bool) -> RenderableType:
     """Return *tree* as it is now; while *live*, only what fits on the screen, and a line that says how far it is."""
     if tree.root is None:
         return Text()
-    rows = list(_rows(tree.root))
-    hidden = max(0, len(rows) - (console.height - 3)) if live else 0
     plain, width = console.options.ascii_only, min(console.width, WIDEST)
+    rows = list(_rows(tree.root))
+    if not live:
+        rows = [row for guides, node in rows for row in _folded(guides, node, width)]
+    hidden = max(0, len(rows) - (console.height - 3)) if live else 0
     shown = [
         (_label(guides.translate(PLAIN) if plain else guides, node), _time(tree, node), _money(node))
         for guides, node in rows[hidden:]
@@ -44,6 +49,7 @@ def _line(row: tuple[Text, Text, Text], times: int, sums: int, width: int) -> Te
     label.truncate(max(1, width - times - sums - 2), overflow="ellipsis", pad=True)
     for widest, figure in ((times, time), (sums, spent)):
         label.append(" " * (1 + widest - len(figure))).append(figure)
+    label.rstrip()
     return label
 
 
@@ -54,8 +60,18 @@ def _rows(node: Node, before: str = "", guides: str = "") -> Iterator[tuple[str,
         yield from _rows(child, before + (NOTHING if last else DOWN), before + (LAST if last else BRANCH))
 
 
+def _folded(guides: str, node: Node, width: int) -> Iterator[tuple[str, Node]]:
+    """Yield the rows of a node: a note has as many as it takes to be read."""
+    if node.kind != "note":
+        yield guides, node
+        return
+    below = guides[: -len(LAST)] + (NOTHING if guides.endswith(LAST) else DOWN)
+    for number, piece in enumerate(wrap(printable(node.name), max(SHORTEST, width - len(guides)))):
+        yield below if number else guides, Node("note", piece, node.began, node.ended)
+
+
 def _label(guides: str, node: Node) -> Text:
-    label = Text(guides, "dim")
+    label = Text().append(guides, "dim")
     name = model_name(node.name) if node.kind == "model" else node.name
     label.append(printable(name), STYLES[node.kind])
     if node.attempts > 1:

@@ -69,7 +69,11 @@ def run_file(root: Path, keep: int, about: Mapping[str, Any], secrets: Sequence[
 
     def opened(run: str) -> BinaryIO:
         out = run_files.create(folder, run, keep)
-        out.write(run_files.header(run, about))
+        try:
+            out.write(run_files.header(run, about))
+        except OSError:
+            out.close()
+            raise
         return out
 
     with ExitStack() as stack:

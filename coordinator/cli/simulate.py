@@ -24,7 +24,13 @@ def simulate_scenario(
     seeds: Annotated[int, typer.Option(metavar="N", min=1, max=1_000_000, help="How many worlds.")] = 20,
     seed: Annotated[int, typer.Option(metavar="K", min=0, help="The first seed; the others follow by one.")] = 1,
     runs: Annotated[int, typer.Option(metavar="N", min=1, max=100_000, help="Runs in each world.")] = 50,
-    tenants: Annotated[int, typer.Option(metavar="N", min=1, max=10_000, help="Tenants in each world.")] = 5,
+    tenants: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, max=10_000, show_default=False,
+            help="Tenants in each world; by default five, or as many as the settings know when they refuse others.",
+        ),
+    ] = None,
     faults: Annotated[
         Path | None,
         typer.Option(
@@ -67,10 +73,10 @@ def _tell(world: WorldReport, command: str, out: TextIO) -> None:
         print(f"  repeat it: {command}", file=out, flush=True)
 
 
-def _command(scenario: Path, seed: int, runs: int, tenants: int, faults: Path | None) -> str:
+def _command(scenario: Path, seed: int, runs: int, tenants: int | None, faults: Path | None) -> str:
     """Return the command that lets the world of *seed* happen again."""
     words = ["coordinator", "simulate", str(scenario), "--seeds", "1", "--seed", str(seed)]
     words += ["--runs", str(runs)] if runs != 50 else []
-    words += ["--tenants", str(tenants)] if tenants != 5 else []
+    words += ["--tenants", str(tenants)] if tenants is not None else []
     words += ["--faults", str(faults)] if faults is not None else []
     return shlex.join(words)

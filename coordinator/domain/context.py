@@ -104,8 +104,11 @@ class AgentContext(Protocol):
     def enter(self, state: str, reason: str = "") -> None:
         """Say that the agent's work enters *state*; the transition becomes an event."""
 
-    def judge(self, decision: str, reasons: int = 0) -> None:
-        """Say what became of a draft, and for how many reasons; the verdict becomes an event that metrics count."""
+    def judge(self, decision: str, reasons: int = 0, *, claims: int = 0, unsupported: int = 0) -> None:
+        """Say what became of a draft, and for how many reasons; the verdict becomes an event that metrics count.
+
+        *claims* are the statements of the draft that were checked, *unsupported* those that no source supports.
+        """
 
     def flag(self, code: str, message: str, part: str = "") -> None:
         """Record something that the run could not do; a run with such an issue never ends `completed`."""

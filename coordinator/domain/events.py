@@ -31,6 +31,8 @@ class Kind(StrEnum):
     BREAKER = "breaker"
     BUDGET_ALERT = "budget.alert"
     BUDGET_OVERRUN = "budget.overrun"
+    DECISION = "decision"
+    ALARM = "alarm"
 
 
 @value
@@ -38,7 +40,9 @@ class Event:
     """One thing that happened in a run.
 
     *seq* counts from 1 without gaps within the run; *at* is a UTC stamp in seconds; *step* is the id of the call it
-    belongs to (attempts as `step#2`); *data* holds facts in plain JSON types: never content, only names and numbers.
+    belongs to (attempts as `step#2`); *data* holds facts in plain JSON types: names and numbers, and only where the
+    settings ask for it, under `content`, what was said.
+    An alarm belongs to the process: its *run* is empty, and its *seq* counts alarms.
     """
 
     run: str

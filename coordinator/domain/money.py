@@ -33,7 +33,7 @@ def usd(amount: int) -> float:
 
 def dollars(amount: int) -> str:
     """Return *amount* micro-dollars as people read it, such as `$0.0042`; of very little, every digit."""
-    digits = 6 if 0 < abs(amount) < 1000 else 4
+    digits = 6 if 0 < amount < 100 else 4
     return f"${amount / MICROS_PER_USD:.{digits}f}"
 
 

@@ -141,7 +141,7 @@ class RunState:
         return state
 
     def waited(self, cause: str, seconds: float, agent: str = "", step: str = "") -> None:
-        """Add *seconds* that a call has waited for *cause*: admission, gates, money or retries; tell of a named *step*."""
+        """Add *seconds* that a call has waited for *cause*: admission, gates, money or retries; tell it of a *step*."""
         if seconds < SHORTEST_WAIT_S:
             return
         self.waits[cause] = self.waits.get(cause, 0.0) + seconds

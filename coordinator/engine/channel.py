@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextvars import Context, copy_context
 from typing import Any
 
 import anyio
@@ -21,7 +22,7 @@ Perform = Callable[[DelegationCall, Place], Coroutine[Any, Any, Report[Any]]]
 class Envelope:
     """A brief on its way to a member, with the place where its report is awaited."""
 
-    __slots__ = ("begun", "call", "place", "reply", "task")
+    __slots__ = ("begun", "call", "context", "place", "reply", "task")
 
     def __init__(self, call: DelegationCall, reply: asyncio.Future[Report[Any]]) -> None:
         self.call = call
@@ -29,6 +30,8 @@ class Envelope:
         self.task: asyncio.Task[None] | None = None
         self.place: Place | None = None
         """Where its task works."""
+        self.context: Context | None = None
+        """What the task finds current, where the sender, whose own that is, does not start it."""
         self.begun = False
         """Whether the task has taken its first step; one that is cancelled before that never does."""
 
@@ -68,6 +71,8 @@ class Channels:
         """Put the brief into the member's inbox and await the report; a cancelled sender cancels the work."""
         inbox = self._inbox(call)
         envelope = Envelope(call, call.scope.run.loop.create_future())
+        if inbox.receiving:
+            envelope.context = copy_context()
         try:
             try:
                 inbox.outgoing.send_nowait(envelope)
@@ -129,7 +134,12 @@ class Channels:
     def _start(self, envelope: Envelope, place: Place) -> None:
         envelope.place = place
         self._working[envelope] = None
-        envelope.task = self._tasks.create_task(self._work(envelope, place))
+        work = self._work(envelope, place)
+        try:
+            envelope.task = self._tasks.create_task(work, context=envelope.context)
+        except RuntimeError:  # the group of a run that is being torn down takes no more tasks
+            work.close()
+            self._end(envelope, None)
 
     async def _work(self, envelope: Envelope, place: Place) -> None:
         envelope.begun = True
@@ -141,11 +151,10 @@ class Channels:
 
     def _call_off(self, envelope: Envelope) -> None:
         """Cancel the work on *envelope*, if it was started; what never takes a step cannot end itself."""
-        if envelope.task is None or envelope.task.done():
-            return
-        envelope.task.cancel()
-        if not envelope.begun:
-            self._end(envelope, None)
+        if envelope.task is not None:
+            envelope.task.cancel()
+            if not envelope.begun:
+                self._end(envelope, None)
 
     def _end(self, envelope: Envelope, report: Report[Any] | None) -> None:
         self._working.pop(envelope, None)

@@ -120,7 +120,7 @@ class Context:
 
     def use(self, tool: Tool[T], arguments: Mapping[str, Any]) -> Awaitable[T]:
         """Call *tool* once and return its verified output."""
-        return self._output(self.call_tool(self.number("use"), tool.name, talk.arguments(tool.name, arguments)))
+        return self._use(self.number("use"), tool.name, talk.arguments(tool.name, arguments))
 
     def delegate(self, member: Agent[Any] | str, brief: Brief, *, model: str | None = None) -> Awaitable[Report[Any]]:
         """Hand *brief* to *member* and await its report."""
@@ -166,9 +166,9 @@ class Context:
         """Say that the agent's work enters *state*."""
         self.scope.run.emit(Kind.STATE, self.scope.agent, self.scope.path, {"state": state, "reason": reason})
 
-    def judge(self, decision: str, reasons: int = 0) -> None:
+    def judge(self, decision: str, reasons: int = 0, *, claims: int = 0, unsupported: int = 0) -> None:
         """Say what became of a draft."""
-        data = {"decision": decision, "reasons": reasons}
+        data = {"decision": decision, "reasons": reasons, "claims": claims, "unsupported": unsupported}
         self.scope.run.emit(Kind.VERDICT, self.scope.agent, self.scope.path, data)
 
     def flag(self, code: str, message: str, part: str = "") -> None:
@@ -244,8 +244,8 @@ class Context:
             self.flag(report.code, f"{name} could not do its part: {report.message}", name)
         return report
 
-    async def _output(self, reply: Coroutine[Any, Any, ToolReply]) -> Any:
-        return (await reply).output
+    async def _use(self, step: str, name: str, arguments: str) -> Any:
+        return (await self.call_tool(step, name, arguments)).output
 
 
 async def _awaited(branch: Awaitable[T]) -> T:

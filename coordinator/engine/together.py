@@ -36,9 +36,7 @@ async def together(branches: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     return [task.result() for task in running]
 
 
-async def _first_failure(
-    running: Sequence[asyncio.Task[T]], loop: asyncio.AbstractEventLoop
-) -> asyncio.Task[T] | None:
+async def _first_failure(running: Sequence[asyncio.Task[T]], loop: asyncio.AbstractEventLoop) -> asyncio.Task[T] | None:
     """Return the first of *running* that fails or is cancelled; None when all have succeeded."""
     over: asyncio.Future[asyncio.Task[T] | None] = loop.create_future()
     left = len(running)

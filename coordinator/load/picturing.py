@@ -47,7 +47,8 @@ def _tiles(report: LoadReport) -> Iterator[Tile]:
     yield Tile("Latency p50", span(report.latency_s.p50), f"p99 {span(report.latency_s.p99)}")
     yield Tile("Refused", f"{refused:,}", f"{refused / max(1, report.runs):.1%} of the runs", "bad" if refused else "")
     yield Tile("Spent", f"${report.money.spent_usd:,.2f}", f"${report.money.per_run_usd:.4f} a run")
-    yield Tile("In flight", f"{report.in_flight_peak:,}", "at most" if report.sample_share >= 1 else "at most, in the sample")
+    whose = "" if report.sample_share >= 1 else ", in the sample"
+    yield Tile("In flight", f"{report.in_flight_peak:,}", f"at most{whose}")
 
 
 def _latency(page: Page, report: LoadReport) -> None:

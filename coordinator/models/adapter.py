@@ -15,7 +15,7 @@ from coordinator.domain.ports import Stamp
 from coordinator.domain.timer import Timer
 from coordinator.models.draft import Draft, ErrorEventError
 from coordinator.models.failures import Failure, Sender, failure, unreadable
-from coordinator.models.http import ERRORS, URL, AsyncClient, Headers, Http, Response, fault, headers_of
+from coordinator.models.http import ERRORS, URL, AsyncClient, Headers, Http, Response, address, fault, headers_of
 from coordinator.models.keys import Vendor, base_url_of, key_of
 from coordinator.models.once import Once
 from coordinator.models.replying import quota, request_id
@@ -49,7 +49,7 @@ class Adapter(ABC):
     """
 
     __slots__ = (
-        "_base", "_headers", "_http", "_key", "_stamp", "_urls", "answers", "formats", "options", "tools",
+        "_headers", "_http", "_key", "_stamp", "_urls", "answers", "base", "formats", "options", "tools",
     )  # fmt: skip
 
     vendor: ClassVar[Vendor]
@@ -63,7 +63,7 @@ class Adapter(ABC):
         stamp: Stamp | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        self._base = base_url_of(self.vendor, base_url)
+        self.base = base_url_of(self.vendor, base_url)
         self._key = key_of(self.vendor, key)
         self._http = client if isinstance(client, Http) else Http(client)
         self._stamp = stamp
@@ -75,6 +75,7 @@ class Adapter(ABC):
         own = {"content-type": "application/json", "accept": "text/event-stream", "accept-encoding": "identity"}
         self._headers = Headers({**own, **self.access(self._key)})
         self._urls: dict[str, URL] = {}
+        address(self.base, self.vendor.name)
 
     @abstractmethod
     def access(self, key: str) -> dict[str, str]:
@@ -99,7 +100,7 @@ class Adapter(ABC):
     async def __call__(self, model: str, request: ModelRequest) -> ModelReply:
         url = self._urls.get(model)
         if url is None:
-            url = self._urls[model] = URL(self._base + self.path(model))
+            url = self._urls[model] = address(self.base + self.path(model), self.vendor.name)
         asked, draft = self.ask(model, request)
         body = dumps({**self.options, **asked} if self.options else asked)
         sender = Sender(self.vendor, model, self._key, self._stamp)

@@ -107,7 +107,6 @@ class MessageDraft(Draft):
         self.begun = True
         self.id, self.model = message.get("id") or "", message.get("model") or ""
         self._used.update(_told(message.get("usage")))
-        self._count()
 
     def _open(self, index: int, block: Mapping[str, Any]) -> None:
         if block["type"] == "text":

@@ -59,7 +59,7 @@ class Failure:
 def failure(sender: Sender, failed: Failure) -> CoordinatorError:
     """Return the error that *failed* means."""
     told = _read(sender, failed)
-    about = f"{sender} says: {told.text}" if told.text else f"{sender} answered {failed.status}"
+    about = f"{sender} says: {told.text}" if told.text else f"{sender} answered {told.page or failed.status}"
     if failed.status == 413 or (failed.status != 500 and _any(TOO_LONG, told.words)):
         return Invalid(
             f"the request is too long for {about}", code="context_too_long",
@@ -74,7 +74,7 @@ def failure(sender: Sender, failed: Failure) -> CoordinatorError:
         return Invalid(f"the request was refused ({failed.status}): {about}", code="bad_request", hint=_HINTS["bad"])
     # A provider that answers with an error of its own has not worked; what stands in between does not know.
     return Fault(
-        f"the provider failed ({failed.status}): {told.page or about}", reached=Reached.YES, code="server_error",
+        f"the provider failed ({failed.status}): {about}", reached=Reached.YES, code="server_error",
         hint=_wrong_url(sender) if told.page else "", retry_after=told.wait, usage=failed.usage,
         began=failed.streamed or not told.own,
     )  # fmt: skip

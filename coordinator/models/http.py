@@ -8,9 +8,9 @@ import httpx
 from httpx import URL, AsyncClient, Response
 from httpx_aiohttp import HttpxAiohttpClient
 
-from coordinator.domain.errors import Fault, Reached
+from coordinator.domain.errors import Fault, Invalid, Reached
 
-__all__ = ["ERRORS", "URL", "AsyncClient", "Headers", "Http", "Response", "fault", "headers_of"]
+__all__ = ["ERRORS", "URL", "AsyncClient", "Headers", "Http", "Response", "address", "fault", "headers_of"]
 
 Headers = httpx.Headers
 
@@ -28,7 +28,8 @@ ERRORS = (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError)
 
 _UNSENT = (
     aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError,
-    httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError,
+    aiohttp.InvalidURL, httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError,
+    httpx.UnsupportedProtocol,
 )  # fmt: skip
 
 
@@ -55,20 +56,50 @@ class Http:
         Raises:
             ERRORS: it did not arrive, or no reply came.
         """
-        client = self._client or self._own
-        if client is None:
-            limits = httpx.Limits(max_connections=IN_FLIGHT, keepalive_expiry=IDLE_S)
-            client = self._own = HttpxAiohttpClient(limits=limits)
+        client = self._client or self._own or self._open()
         request = httpx.Request("POST", url, headers=headers, content=body, extensions=TIMEOUTS)
         if self._headers is not None:
             request.headers.update(self._headers())
-        return await client.send(request, stream=True)
+        try:
+            return await client.send(request, stream=True)
+        except ValueError as error:  # a host that no name service can be asked for
+            raise _no_address(url.host, error) from error
+
+    def _open(self) -> AsyncClient:
+        limits = httpx.Limits(max_connections=IN_FLIGHT, keepalive_expiry=IDLE_S)
+        try:
+            self._own = HttpxAiohttpClient(limits=limits)
+        except (ValueError, httpx.InvalidURL) as error:
+            raise Invalid(
+                f"the proxy that the environment names cannot be used: {_told(error)}", code="bad_proxy",
+                hint="correct HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, or name the host in NO_PROXY",
+            ) from error  # fmt: skip
+        return self._own
 
     async def close(self) -> None:
         """Close the client, unless it came from outside."""
         own, self._own = self._own, None
         if own is not None:
             await own.aclose()
+
+
+def address(text: str, provider: str) -> URL:
+    """Return *text*, an address of *provider*, as what requests are sent to.
+
+    Raises:
+        Invalid: `bad_base_url`.
+    """
+    try:
+        url = URL(text)
+        _ = url.host  # only now it is decoded
+    except (httpx.InvalidURL, ValueError) as error:
+        raise _no_address(f"the base URL of {provider}", error) from error
+    return url
+
+
+def _no_address(what: str, error: Exception) -> Invalid:
+    told = f"{what} is no address of a server: {_told(error)}"
+    return Invalid(told, code="bad_base_url", hint="correct the base URL")
 
 
 def headers_of(response: Response) -> dict[str, str]:

@@ -42,7 +42,7 @@ def key_of(vendor: Vendor, given: str | None) -> str:
         Invalid: `missing_key`, naming the variable; `bad_key`, when it holds what no key has.
     """
     found = next((text for name in vendor.key_variables if (text := os.environ.get(name, "").strip())), "")
-    key = given if given is not None else found
+    key = given.strip() if given is not None else found
     if not key and vendor.needs_key:
         raise Invalid(
             f"there is no key for {vendor.name}: {' or '.join(vendor.key_variables)} is not set", code="missing_key",

@@ -133,7 +133,8 @@ class ChatDraft(Draft):
             call = self._at[index] = _Call(name)
             self._calls.append(call)
         function = piece.get("function") or {}
-        call.name += function.get("name") or ""
+        said = function.get("name") or ""
+        call.name += said if said != call.name else ""  # some servers say it with every piece
         arguments = function.get("arguments") or ""
         call.arguments.append(arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode())
 

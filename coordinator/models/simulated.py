@@ -120,10 +120,6 @@ class Outage(BaseModel):
     begins_s: float = Field(ge=0, allow_inf_nan=False, description="Loop time at which it begins.")
     lasts_s: float = Field(ge=0, allow_inf_nan=False, description="Seconds until the provider is up again.")
 
-    def covers(self, now: float) -> bool:
-        """Say whether the provider is down at loop time *now*."""
-        return self.begins_s <= now < self.begins_s + self.lasts_s
-
 
 class SimulatedModel:
     """Answers with the words of *words*, after a drawn latency, unless a drawn mishap comes in between.
@@ -153,7 +149,7 @@ class SimulatedModel:
         self._chance = chance
         self._latency = latency or LatencyLaw()
         self._mishaps = mishaps
-        self._outages = tuple(outages)
+        self._outages = [(outage.begins_s, outage.begins_s + outage.lasts_s) for outage in outages]
         self._quiet = mishaps == CALM
 
     async def __call__(self, model: str, request: ModelRequest) -> ModelReply:
@@ -173,8 +169,9 @@ class SimulatedModel:
     def _mishap(self) -> Mishap | None:
         if self._outages:
             now = asyncio.get_running_loop().time()
-            if any(outage.covers(now) for outage in self._outages):
-                return "unreached" if self._chance() < 0.5 else "server_error"
+            for begins, ends in self._outages:
+                if begins <= now < ends:
+                    return "unreached" if self._chance() < 0.5 else "server_error"
         return None if self._quiet else self._mishaps.draw(self._chance)
 
     def _failure(self, mishap: Mishap, request: ModelRequest) -> Fault:

@@ -1,5 +1,6 @@
 """OutputContract: what a tool returned is verified before anybody uses it."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -58,17 +59,23 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
+# Named once: a union that is written out is built anew in every call, and outputs have many leaves.
+_LEAVES = (str, int, float, type(None))
+_ROWS = (list, tuple, set, frozenset)
+
+
 def _collect(value: Any, into: list[Passage]) -> None:
-    if isinstance(value, str | int | float | None):
+    if isinstance(value, _LEAVES):
         return
+    inside: Iterable[Any] = ()
     if isinstance(value, BaseModel):
         if isinstance(value, Passage):
             into.append(value)
-        for inner in value.__dict__.values():
-            _collect(inner, into)
+        inside = value.__dict__.values()
     elif isinstance(value, dict):
-        for inner in value.values():
-            _collect(inner, into)
-    elif isinstance(value, list | tuple | set | frozenset):
-        for inner in value:
+        inside = value.values()
+    elif isinstance(value, _ROWS):
+        inside = value
+    for inner in inside:
+        if not isinstance(inner, _LEAVES):
             _collect(inner, into)

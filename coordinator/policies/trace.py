@@ -191,7 +191,7 @@ def _used(call: RunCall) -> dict[str, Any]:
     run = call.scope.run
     used: dict[str, Any] = {
         "task_kind": call.task.kind, "cost": run.cost, "turns": run.turns, "steps": run.steps, "model": run.model,
-        "issues": len(run.issues),
+        "issues": len(run.issues), "surface": run.tenant.surface,
     }  # fmt: skip
     if run.waits:
         used["waited_s"] = dict(run.waits)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from coordinator.domain.errors import Invalid
 from coordinator.domain.team import Team
 from coordinator.scenario.document import Document, Place, nearest
 from coordinator.scenario.file import ScenarioFile
@@ -25,7 +26,7 @@ def check_names(document: Document, file: ScenarioFile, team: Team, settings: Se
         _check(document, ("expect", "delegations", name), name, team.agents, "member")
     if file.kind:
         _check(document, ("kind",), file.kind, team.task_types, "task_type")
-    check_faults(document, file.faults, team, models_of(team, settings), under=("faults",))
+    check_faults(document, file.faults, team, settings, under=("faults",))
 
 
 def models_of(team: Team, settings: Settings) -> list[str]:
@@ -37,42 +38,43 @@ def models_of(team: Team, settings: Settings) -> list[str]:
 
 
 def check_faults(
-    document: Document, faults: Sequence[FaultRule], team: Team, models: list[str], under: Place = ()
+    document: Document, faults: Sequence[FaultRule], team: Team, settings: Settings, under: Place = ()
 ) -> None:
-    """Check that *team* has every tool and tier, and calls every model, that *faults* name.
+    """Check that *team* has every tool and tier, and by *settings* calls every model, that *faults* name.
 
     Args:
         document: where the faults stand.
         faults: what is to fail.
         team: whose tools they are.
-        models: those that the team may call.
+        settings: which models it calls.
         under: where in the document they stand.
 
     Raises:
         Invalid: `unknown_tool`, `unknown_tier` or `unknown_model`, with the line and the nearest name.
     """
     for index, fault in enumerate(faults):
-        place = (*under, index)
-        if fault.model is not None:
-            _check_model(document, (*place, "model"), fault.model, models)
-        elif fault.tool is not None:
-            _check(document, (*place, "tool"), fault.tool, team.tools, "tool")
-            _check_tier(document, (*place, "tier"), fault, len(team.tools[fault.tool].tiers))
+        error = misnamed(fault, team, settings)
+        if error is not None:
+            key = error.code.removeprefix("unknown_")
+            raise document.wrong((*under, index, key), error.message, hint=error.hint, code=error.code)
 
 
-def _check_tier(document: Document, place: Place, fault: FaultRule, tiers: int) -> None:
-    if fault.tier >= tiers:
-        raise document.wrong(
-            place, f"tool {fault.tool} has no tier {fault.tier}",
-            hint=f"its tiers are 0 to {tiers - 1}" if tiers > 1 else "its only tier is 0", code="unknown_tier",
-        )  # fmt: skip
-
-
-def _check_model(document: Document, place: Place, model: str, models: list[str]) -> None:
-    if not any(names_model(model, known) for known in models):
-        raise document.wrong(
-            place, f"the team calls no model named {model!r}", hint=nearest(model, models), code="unknown_model"
-        )
+def misnamed(fault: FaultRule, team: Team, settings: Settings) -> Invalid | None:
+    """Return what is wrong with the names in *fault*, when *team* does not have them; see `check_faults`."""
+    if fault.tool is None:
+        models, wished = models_of(team, settings), fault.model or ""
+        if any(names_model(wished, known) for known in models):
+            return None
+        message = f"the team calls no model named {wished!r}"
+        return Invalid(message, code="unknown_model", hint=nearest(wished, models))
+    if fault.tool not in team.tools:
+        message = f"the team has no tool named {fault.tool!r}"
+        return Invalid(message, code="unknown_tool", hint=nearest(fault.tool, team.tools))
+    tiers = len(team.tools[fault.tool].tiers)
+    if fault.tier < tiers:
+        return None
+    hint = f"its tiers are 0 to {tiers - 1}" if tiers > 1 else "its only tier is 0"
+    return Invalid(f"tool {fault.tool} has no tier {fault.tier}", code="unknown_tier", hint=hint)
 
 
 def find_world(document: Document, file: ScenarioFile, inputs: Inputs) -> dict[str, Path]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from coordinator.scenario.checking import check_faults, models_of
+from coordinator.scenario.checking import check_faults
 from coordinator.scenario.complaints import complaint
 from coordinator.scenario.document import read_document
 from coordinator.scenario.running import Scenario
@@ -26,5 +26,5 @@ def open_faults(path: Path, scenario: Scenario) -> Sequence[FaultRule]:
         rules = _RULES.validate_python(document.values)
     except ValidationError as error:
         raise complaint(document, error, shape=("faults",)) from None
-    check_faults(document, rules, scenario.team, models_of(scenario.team, scenario.settings))
+    check_faults(document, rules, scenario.team, scenario.settings)
     return rules

@@ -111,6 +111,6 @@ class ScenarioFile(BaseModel):
         description="Data of the team by name: files and folders. Paths are relative to this file, those that --set "
         "gives to the current folder. Every run works on its own copy of databases.",
     )
-    faults: list[FaultRule] = Field(default=[], description="Which tools fail, how, and how often.")
+    faults: list[FaultRule] = Field(default=[], description="Which tools and models fail, how, and how often.")
     decisions: list[Decision] = Field(default=[], description="What a person decides about calls that need one.")
     expect: Expectation | None = Field(default=None, description="What must come out.")

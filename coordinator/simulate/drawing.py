@@ -36,6 +36,8 @@ class Measure:
     """What one undisturbed run needs: limits are drawn around it."""
 
     cost_usd: float
+    held_usd: float
+    """The most that one call holds."""
     calls: int
     """Of models."""
     tokens: int
@@ -126,15 +128,16 @@ def _start(chance: Chance) -> float:
 def _squeezed(stage: Stage, terms: Terms, measure: Measure, chance: Chance) -> Settings:
     """Return the settings, with some limits drawn so that they bind; none is ever wider than before."""
     settings = stage.settings
-    all_usd = max(measure.cost_usd * terms.runs, 1e-6)
+    all_usd = measure.cost_usd * terms.runs
+    some_usd = max(4 * measure.held_usd, 1e-6)  # with less, nothing would ever begin
     changed: dict[str, Any] = {}
     if chance() < 0.35:
         share = all_usd / terms.tenants
-        changed["tenant_day_usd"] = _least(settings.tenant_day_usd, share * _between(0.5, 2.0, chance))
+        changed["tenant_day_usd"] = _least(settings.tenant_day_usd, max(some_usd, share * _between(0.5, 2.0, chance)))
     if chance() < 0.25:
-        changed["global_usd"] = _least(settings.global_usd, all_usd * _between(0.5, 2.0, chance))
+        changed["global_usd"] = _least(settings.global_usd, max(some_usd, all_usd * _between(0.5, 2.0, chance)))
     if chance() < 0.25:
-        changed["run_usd"] = _least(settings.run_usd, measure.cost_usd * _between(1.0, 6.0, chance))
+        changed["run_usd"] = _least(settings.run_usd, max(some_usd, measure.cost_usd * _between(1.0, 6.0, chance)))
     if chance() < 0.4:
         changed["rates"] = {**_rates(stage, terms, measure, chance), **settings.rates}
     if chance() < 0.4:

@@ -9,10 +9,11 @@ from coordinator.domain.result import RunResult
 from coordinator.models.offline import OfflineModel
 from coordinator.models.simulated import CALM
 from coordinator.scenario import Scenario, open_scenario
+from coordinator.scenario.checking import misnamed
 from coordinator.simulate.drawing import Measure, Plan, Terms, Visit, draw
 from coordinator.simulate.report import SimulationReport
 from coordinator.simulate.stage import Stage
-from coordinator.simulate.tenants import tenant_names
+from coordinator.simulate.tenants import most_tenants, tenant_names
 from coordinator.simulate.workers import spread
 from coordinator.simulate.world import Supplies, WorldReport, live
 from coordinator.simulation.faults import FaultRule
@@ -28,7 +29,7 @@ def simulate(
     seeds: int = 20,
     seed: int = 1,
     runs: int = 50,
-    tenants: int = 5,
+    tenants: int | None = None,
     faults: Sequence[FaultRule] | None = None,
     squeeze: bool = True,
     workers: int = 1,
@@ -43,20 +44,26 @@ def simulate(
         seeds: how many worlds.
         seed: the first; the others follow by one.
         runs: in each world.
-        tenants: among whom the runs are spread; each has a copy of the data of its own.
-        faults: which tools fail; by default every seed draws faults of tools and models, and callers that go away.
+        tenants: among whom the runs are spread; each has a copy of the data of its own. By default five, or as many as
+            the settings know, when those turn others away.
+        faults: which tools and models fail; by default every seed draws faults of both, and callers that go away.
         squeeze: let seeds draw limits that are tighter than the settings'.
         workers: processes among which the seeds are spread; reports then carry no results of single runs.
         told: hears of every world when it has ended.
 
     Raises:
         Invalid: the scenario is wrong; `usage` for numbers below 1; `unknown_tenant`, when its settings turn unknown
-            tenants away and name too few; `wrong_loop` inside a running event loop.
+            tenants away and name too few; `unknown_tool`, `unknown_tier` or `unknown_model` for *faults*; `wrong_loop`
+            inside a running event loop.
     """
-    _check(seeds=seeds, runs=runs, tenants=tenants, workers=workers)
-    terms = Terms(runs, tenants, faults, squeeze)
+    _check(seeds=seeds, runs=runs, tenants=1 if tenants is None else tenants, workers=workers)
     stage = _stage(scenario)
-    tenant_names(stage, tenants)  # who is unknown is told before anything runs
+    count = tenants or most_tenants(stage.settings)
+    tenant_names(stage, count)  # who is unknown is told before anything runs
+    for wrong in (misnamed(fault, stage.team, stage.settings) for fault in (*stage.faults, *(faults or ()))):
+        if wrong is not None:
+            raise wrong
+    terms = Terms(runs, count, faults, squeeze)
     worlds = []
     for world in _worlds(stage, terms, range(seed, seed + seeds), workers):
         worlds.append(world)
@@ -77,7 +84,8 @@ def _measured(stage: Stage, supplies: Supplies) -> Measure:
     plan = Plan(0, 0.0, (stage.tenant,), (visit,), (), CALM, stage.settings)
     world = live(stage, plan, supplies)
     result: RunResult | None = world.results[0] if world.results else None
-    return Measure(world.cost_usd, result.turns if result else 1, world.tokens, world.seconds)
+    turns = result.turns if result else 1
+    return Measure(world.cost_usd, world.held_usd, turns, world.tokens, world.seconds)
 
 
 def _stage(scenario: str | Path | Scenario | Stage) -> Stage:

@@ -2,7 +2,16 @@
 
 from coordinator.domain.errors import Invalid
 from coordinator.domain.surfaces import REFUSE
+from coordinator.settings import Settings
 from coordinator.simulate.stage import Stage
+
+USUALLY = 5
+"""Tenants in a world."""
+
+
+def most_tenants(settings: Settings) -> int:
+    """Return the usual number of tenants, or as many as *settings* know when those turn others away."""
+    return min(USUALLY, len(settings.tenants) or 1) if settings.unknown_tenants == REFUSE else USUALLY
 
 
 def tenant_names(stage: Stage, count: int) -> list[str]:

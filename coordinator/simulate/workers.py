@@ -45,6 +45,7 @@ def spread(live: Live, seeds: Sequence[int], workers: int) -> Iterator[WorldRepo
 def _work(live: Live, seeds: Sequence[int], mouth: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted as well, and ends its workers
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)  # a world makes little cyclic garbage before it ends
     for seed in seeds:
         mouth.send(changed(live(seed), results=()))
 

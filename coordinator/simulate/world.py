@@ -10,6 +10,7 @@ from typing import cast
 from coordinator.app import Coordinator, Ports
 from coordinator.domain.events import Event, Kind
 from coordinator.domain.model import Model, ModelReply, ModelRequest
+from coordinator.domain.money import usd
 from coordinator.domain.result import RunResult, Status
 from coordinator.domain.value import changed, value
 from coordinator.models.scripted import ScriptedModel, ScriptedReply
@@ -51,6 +52,8 @@ class WorldReport:
     """How calls of models, tools and members ended other than well."""
     events: Mapping[str, int]
     cost_usd: float
+    held_usd: float
+    """The most that one call has held."""
     tokens: int
     """Of models, as they were billed."""
     seconds: float
@@ -106,6 +109,7 @@ class _World:
         self._loop = loop
         self._scripts = Scripts(stage.script)
         self._invariants: Invariants
+        self._ledger: Touched
         self._coordinator = Coordinator(
             stage.team, plan.settings, world=stage.world, observers=[self._watch], models=self._models(supplies),
             faults=plan.faults, ports=self._ports(), snapshots=supplies.images,
@@ -133,14 +137,17 @@ class _World:
             self._fingerprint.add((result.run_id, result.status, result.code, result.cost_usd, result.text))
         for crash in crashes:
             self._invariants.breach(f"crashed: a run raised {type(crash).__name__}: {crash}")
+        for result in results:
+            if result.code == "run_crashed":
+                self._invariants.breach(f"crashed: {result.issues[-1].message}")
         statuses = Counter(result.status.value for result in results)
         statuses["cancelled"] += len(self._results) - len(results) - len(crashes)
         codes = Counter(result.code for result in results if result.status in (Status.REFUSED, Status.FAILED))
         breaches = (*([hung] if hung else []), *self._invariants.breaches)
         return WorldReport(
             self._plan.seed, self._fingerprint.hexdigest(), len(self._plan.visits), dict(+statuses), dict(codes),
-            dict(self._calls), dict(self._events), sum(result.cost_usd for result in results), self._tokens,
-            self._ended_at, breaches, tuple(results),
+            dict(self._calls), dict(self._events), sum(result.cost_usd for result in results), usd(self._ledger.most),
+            self._tokens, self._ended_at, breaches, tuple(results),
         )  # fmt: skip
 
     def _ports(self) -> Ports:
@@ -152,10 +159,9 @@ class _World:
 
     def _watched(self, built: Holders) -> Holders:
         # The policies know the holders by protocols that need not tell their state; those that app builds all do.
-        ledger = Touched(cast(Books, built.ledger))
+        self._ledger = ledger = Touched(cast(Books, built.ledger))
         held = changed(built, ledger=ledger)
-        bounds = bounds_of(self._plan.settings)
-        self._invariants = Invariants(cast(Watched, held), bounds, ledger.touched)
+        self._invariants = Invariants(cast(Watched, held), bounds_of(self._plan.settings), ledger.touched)
         probes = Probes(held.breakers, self._invariants.breach)
         return changed(held, faults=(probes, *held.faults), model_faults=(probes, *held.model_faults))
 
@@ -169,7 +175,7 @@ class _World:
             self._calls[data["code"]] += 1
         elif kind is Kind.MODEL_ENDED:
             self._tokens += data["input_tokens"] + data["output_tokens"]
-        self._fingerprint(event)
+        self._fingerprint.add(event)
         self._invariants(event)
 
     async def _visit(self, visit: Visit) -> RunResult:

@@ -57,7 +57,7 @@ class Passages:
                 yield from self._judge(gate, limits, now)
 
     def at_end(self, gates: Iterable[Any]) -> Iterator[str]:
-        """Yield the gates that have counted no tokens, and the scopes whose gates were passed by less than everything."""
+        """Yield the gates of models that have counted no tokens, and the scopes whose gates some call went around."""
         passed = []
         for gate in gates:
             limits, (requests, tokens, _) = self._limits_of(gate.name), gate.passed

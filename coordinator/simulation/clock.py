@@ -179,17 +179,16 @@ class BornTask(asyncio.Task[Any]):
     Task groups keep their tasks in sets; by addresses, siblings would be cancelled in another order in every process.
     """
 
-    _birth: int
+    _birth: int | None = None
 
     def __hash__(self) -> int:
-        try:
-            return self._birth
-        except AttributeError:
-            # A task is asked for the first time while it is born, when it registers itself. An `__init__` of ours
-            # would cost every task more than this.
+        # A task is asked for the first time while it is born, when it registers itself. An `__init__` of ours would
+        # cost every task more than this.
+        birth = self._birth
+        if birth is None:
             loop: Any = self.get_loop()
-            self._birth = next(loop.births)
-            return self._birth
+            birth = self._birth = next(loop.births)
+        return birth
 
     def get_name(self) -> str:
         """Return the name that the task was given, else one that is the same in every process."""
@@ -206,6 +205,8 @@ def _bear(
 class _Jumping(selectors.DefaultSelector):
     """Asks the system only for what may come from outside, and hands idle time to the loop instead of sleeping."""
 
+    _fd_to_key: dict[int, SelectorKey]  # asked in every turn, and so without the wrapper of `get_map`
+
     def __init__(self, loop: VirtualLoop) -> None:
         super().__init__()
         self._loop = loop
@@ -215,7 +216,7 @@ class _Jumping(selectors.DefaultSelector):
 
         The first file is the loop's own pipe. Threads that wake the loop by it also leave their callback behind.
         """
-        return len(self.get_map()) > 1 or bool(self._loop._signal_handlers)
+        return len(self._fd_to_key) > 1 or bool(self._loop._signal_handlers)
 
     def select(self, timeout: float | None = None) -> _Events:
         """Return what is ready now; else let virtual time pass."""

@@ -87,7 +87,8 @@ class Invariants:
     def __call__(self, event: Event) -> None:
         """Check what can have changed since the last event."""
         self.events += 1
-        self._follow(event)
+        if event.run:  # alarms belong to no run
+            self._follow(event)
         self._judge(self._touched(), event)
         if self._passages is not None and self.events % 16 == 0:
             for breach in self._passages.look(self._held.gates.gates(), self._held.admission.snapshot(), event.at):
@@ -135,6 +136,8 @@ class Invariants:
         self._tell(what)
 
     def _follow(self, event: Event) -> None:
+        if not event.run:  # an alarm belongs to no run
+            return
         run = self._runs.get(event.run)
         if run is None:
             run = self._runs[event.run] = _Run()

@@ -1,6 +1,6 @@
 """The ledger of a simulated world, which remembers what was touched, so that nothing else need be looked at."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from coordinator.domain import ports
@@ -22,14 +22,16 @@ class Touched:
     def __init__(self, ledger: Books) -> None:
         self._ledger = ledger
         self._names: dict[str, None] = {}
+        self.most = 0
+        """The most that one call has held, in micro-dollars."""
 
-    def touched(self) -> Iterator[Any]:
-        """Yield every account that was touched since this was asked last, as it lives, and is still open."""
-        names, self._names = self._names, {}
-        for name in names:
-            book = self._ledger.book(name)
-            if book is not None:
-                yield book
+    def touched(self) -> Sequence[Any]:
+        """Return every account that was touched since this was asked last, as it lives, and is still open."""
+        names = self._names
+        if not names:
+            return ()
+        self._names = {}
+        return [book for name in names if (book := self._ledger.book(name)) is not None]
 
     def touch(self, accounts: Iterable[ports.Account]) -> None:
         """Remember *accounts*."""
@@ -82,6 +84,7 @@ class _Noted:
         self._accounts = accounts
         self._reservation = reservation
         self.amount = reservation.amount
+        ledger.most = max(ledger.most, reservation.amount)
         ledger.touch(accounts)
 
     def settle(self, actual: int, *, uncertain: bool = False) -> Sequence[ports.Notice]:

@@ -26,35 +26,33 @@ _NAMES = (
 )
 
 # By the substrings of a line in lower case that make it worth a look: what to look for, and what is left of it.
-_SHAPES: tuple[tuple[tuple[bytes, ...], tuple[tuple[re.Pattern[bytes], bytes], ...]], ...] = tuple(
-    (marks, tuple((re.compile(shape, re.IGNORECASE | re.DOTALL), kept) for shape, kept in shapes))
-    for marks, shapes in (
+_SHAPES: tuple[tuple[tuple[bytes, ...], tuple[tuple[bytes, bytes], ...]], ...] = (
+    (
+        (b"authorization", b"api_key", b"api-key", b"apikey", b"api key", b'token"', b"token\\", b"token=",
+         b"token:", b"token'", b"secret", b"private key", b"private_key", b"passw", b"passphrase"),
         (
-            (b"authorization", b"api_key", b"api-key", b"apikey", b"api key", b'token"', b"token\\", b"token=",
-             b"token:", b"token'", b"secret", b"private key", b"private_key", b"passw", b"passphrase"),
-            (
-                # A member of an object, whole, whatever its value holds; then the same inside of a text.
-                (rb'("[^"\\]{0,40}(?:' + _NAMES + rb')"\s*:\s*")(?:[^"\\]|\\.)*', rb"\1" + REDACTED),
-                (rb"((?:" + _NAMES + rb")(?:\\+[\"']|')?\s*[:=]\s*(?:\\+[\"']|')?(?:(?:bearer|basic|token)\s+)?)"
-                 rb"[^\s\"'\\,;&<>{}\[\])]{4,}", rb"\1" + REDACTED),
-                (rb"-----BEGIN [A-Z ]*PRIVATE KEY-----[^\"]*?(?:-----END [A-Z ]*PRIVATE KEY-----|(?=\\*\"))", REDACTED),
-            ),
+            # A member of an object, whole, whatever its value holds; then the same inside of a text.
+            (rb'("[^"\\]{0,40}(?:' + _NAMES + rb')"\s*:\s*")(?:[^"\\]|\\.)*', rb"\1" + REDACTED),
+            (rb"((?:" + _NAMES + rb")(?:\\+[\"']|')?\s*[:=]\s*(?:\\+[\"']|')?(?:(?:bearer|basic|token)\s+)?)"
+             rb"[^\s\"'\\,;&<>{}\[\])]{4,}", rb"\1" + REDACTED),
+            (rb"-----BEGIN [A-Z ]*PRIVATE KEY-----[^\"]*?(?:-----END [A-Z ]*PRIVATE KEY-----|(?=\\*\"))", REDACTED),
         ),
-        ((b"bearer ",), ((rb"(bearer\s+)[\w.~+/=-]{12,}", rb"\1" + REDACTED),)),
-        ((b"sk-",), ((_BEGIN + rb"sk-(?=[\w-]*[0-9])[\w-]{16,}", REDACTED),)),
-        ((b"k_live_", b"k_test_"), ((_BEGIN + rb"[rs]k_(?:live|test)_\w{8,}", REDACTED),)),
-        ((b"aiza",), ((_BEGIN + rb"AIza[\w-]{30,}", REDACTED),)),
-        ((b"ghp_", b"gho_", b"ghs_"), ((_BEGIN + rb"gh[pos]_[A-Za-z0-9]{20,}", REDACTED),)),
-        ((b"github_pat_",), ((_BEGIN + rb"github_pat_\w{20,}", REDACTED),)),
-        ((b"glpat-",), ((_BEGIN + rb"glpat-[\w-]{16,}", REDACTED),)),
-        ((b"hf_",), ((_BEGIN + rb"hf_[A-Za-z0-9]{20,}", REDACTED),)),
-        ((b"xox",), ((_BEGIN + rb"xox[abeoprs]-[\w-]{10,}", REDACTED),)),
-        ((b"akia", b"asia"), ((_BEGIN + rb"(?-i:AKIA|ASIA)[0-9A-Z]{16}", REDACTED),)),
-        ((b"ya29.",), ((_BEGIN + rb"ya29\.[\w-]{20,}", REDACTED),)),
-        ((b"eyj",), ((_BEGIN + rb"(?-i:eyJ)[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}", REDACTED),)),
-        ((b"://",), ((rb"(://)[^\s/\"'@:\\]*:[^\s/\"'@\\]+(?=@)", rb"\1" + REDACTED),)),
-    )
+    ),
+    ((b"bearer ",), ((rb"(bearer\s+)[\w.~+/=-]{12,}", rb"\1" + REDACTED),)),
+    ((b"sk-",), ((_BEGIN + rb"sk-(?=[\w-]*[0-9])[\w-]{16,}", REDACTED),)),
+    ((b"k_live_", b"k_test_"), ((_BEGIN + rb"[rs]k_(?:live|test)_\w{8,}", REDACTED),)),
+    ((b"aiza",), ((_BEGIN + rb"AIza[\w-]{30,}", REDACTED),)),
+    ((b"ghp_", b"gho_", b"ghs_"), ((_BEGIN + rb"gh[pos]_[A-Za-z0-9]{20,}", REDACTED),)),
+    ((b"github_pat_",), ((_BEGIN + rb"github_pat_\w{20,}", REDACTED),)),
+    ((b"glpat-",), ((_BEGIN + rb"glpat-[\w-]{16,}", REDACTED),)),
+    ((b"hf_",), ((_BEGIN + rb"hf_[A-Za-z0-9]{20,}", REDACTED),)),
+    ((b"xox",), ((_BEGIN + rb"xox[abeoprs]-[\w-]{10,}", REDACTED),)),
+    ((b"akia", b"asia"), ((_BEGIN + rb"(?-i:AKIA|ASIA)[0-9A-Z]{16}", REDACTED),)),
+    ((b"ya29.",), ((_BEGIN + rb"ya29\.[\w-]{20,}", REDACTED),)),
+    ((b"eyj",), ((_BEGIN + rb"(?-i:eyJ)[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}", REDACTED),)),
+    ((b"://",), ((rb"(://)[^\s/\"'@:\\]*:[^\s/\"'@\\]+(?=@)", rb"\1" + REDACTED),)),
 )  # fmt: skip
+_FLAGS = re.IGNORECASE | re.DOTALL
 _MARKS = tuple((mark, shapes) for marks, shapes in _SHAPES for mark in marks)
 
 _SECRET_NAMES = ("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_ACCESS_KEY", "_PRIVATE_KEY", "_CREDENTIALS")
@@ -107,7 +105,7 @@ class Redaction:
         for mark, shapes in _MARKS:
             if mark in lowered:
                 for shape, kept in shapes:
-                    line = shape.sub(kept, line)
+                    line = re.sub(shape, kept, line, flags=_FLAGS)  # compiled when the first line needs it
         return line
 
     def _without(self, value: Any) -> Any:

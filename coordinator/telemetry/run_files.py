@@ -19,8 +19,11 @@ LAST = "last"
 DEEPEST = 60
 """Parts of a step's id beyond which a line was not written by a run of ours."""
 
-NUMBERS = ("attempt", "ceiling", "cost", "duration_s", "input_tokens", "late_s", "output_tokens", "overrun", "passages",
-           "reasons", "settled", "size", "tool_uses", "wait_s")  # fmt: skip
+NUMBERS = (
+    "attempt", "bytes", "bytes_left", "ceiling", "cost", "duration_s", "input_tokens", "late_s", "output_tokens",
+    "overrun", "passages", "reasons", "saved", "settled", "size", "tool_uses", "wait_s",
+)  # fmt: skip
+"""Facts that are calculated with."""
 LARGEST = 1e15
 DOOMSDAY = 2.5e11
 """A stamp, in the year 9892, that no calendar of Python's goes far beyond."""
@@ -90,6 +93,8 @@ class Record:
     events: tuple[Event, ...]
     broken: int = 0
     others: int = 0
+    alarms: tuple[Event, ...] = ()
+    """Those that the run raised; an alarm is the process's own, and names the run."""
 
     @property
     def whole(self) -> bool:
@@ -110,10 +115,13 @@ def read(path: Path) -> Record:
     """
     about: dict[str, Mapping[str, Any]] = {}
     runs: dict[str, dict[int, Event]] = {}
+    alarms: list[Event] = []
     broken = 0
     for line in _lines(path):
         event = _event(line)
-        if isinstance(event, Event):
+        if isinstance(event, Event) and event.kind is Kind.ALARM:
+            alarms.append(event)
+        elif isinstance(event, Event):
             runs.setdefault(event.run, {})[event.seq] = event
         elif event is not None:
             about[str(event.get("run"))] = event
@@ -123,7 +131,8 @@ def read(path: Path) -> Record:
         raise Invalid(f"{path} holds no events of a run", code="no_events", hint="name a file that a run has written")
     run, told = list(runs.items())[-1]
     events = tuple(told[seq] for seq in sorted(told))
-    return Record(path, about.get(run, {}), events, broken, len(runs) - 1)
+    own = tuple(alarm for alarm in alarms if alarm.data.get("run") == run)
+    return Record(path, about.get(run, {}), events, broken, len(runs) - 1, own)
 
 
 def header(run: str, about: Mapping[str, Any]) -> bytes:

@@ -26,7 +26,7 @@ class Moment:
     agent: str
     step: str
     kind: str
-    """`retry`, `fallback`, `refused`, `breaker`, `budget`, `late` or `crash`."""
+    """`retry`, `wait`, `fallback`, `refused`, `breaker`, `budget`, `shortened`, `late`, `crash` or `alarm`."""
     what: str
 
 
@@ -137,6 +137,11 @@ class Story:
             yield f"{_counted(self.record.broken, 'line')} of the file could not be read"
 
 
+def reused(node: Node) -> str:
+    """Return how a call was answered without being sent; "" when it was sent."""
+    return {"cache": "from the cache", "flight": "with another's reply"}.get(str(node.facts.get("reuse")), "")
+
+
 def tell(record: Record) -> Story:
     """Return the story of what *record* holds; an event that makes no sense is left out."""
     now = 0.0
@@ -152,6 +157,9 @@ def tell(record: Record) -> Story:
             _note(story, event, now)
         except KeyError:
             continue
+    for alarm in record.alarms:
+        at, what = max(0.0, alarm.at - began.at), str(alarm.data.get("message", alarm.data.get("alarm", "")))
+        story.moments.append(Moment(at, "", "", "alarm", f"alarm: {what}"))
     for node in story.nodes():
         if node.ended is None and node.step:
             node.code = UNFINISHED
@@ -207,13 +215,24 @@ def _alert(data: Mapping[str, Any]) -> str:
     return f"account {data['account']}: {dollars(data['settled'])} of {dollars(data['ceiling'])} is spent"
 
 
+def _waited(data: Mapping[str, Any]) -> str:
+    return f"waited {span(data['wait_s'])} for {data['cause']}"
+
+
+def _shortened(data: Mapping[str, Any]) -> str:
+    return f"shortened: {data['bytes']:,} bytes to {data['bytes_left']:,}"
+
+
 _ENDS: tuple[str, bool, Form] = (REFUSED, False, _refused)
 # By kind of event: the kind of moment ("" for none), whether the tree shows it by itself, and how it is put.
 _MOMENTS: dict[Kind, tuple[str, bool, Form]] = {
+    Kind.WAITED: ("wait", False, _waited),
     Kind.RETRY: ("retry", False, _retried),
     Kind.FALLBACK: ("fallback", True, lambda data: f"{data['from']} is down ({data['code']}); {data['to']} is tried"),
     Kind.BREAKER: ("breaker", True, lambda data: f"breaker of {data['dependency']}: {data['from']} → {data['to']}"),
     Kind.CRASH: ("crash", True, lambda data: f"crashed with {data.get('error', 'an error')}"),
+    Kind.COMPRESSED: ("shortened", False, _shortened),
+    Kind.DECISION: ("", False, lambda data: f"a person {'approved' if data['approved'] else 'rejected'} it"),
     Kind.VERDICT: ("", False, _verdict),
     Kind.TOOL_LATE: ("late", False, _late),
     Kind.BUDGET_ALERT: ("budget", False, _alert),

@@ -105,6 +105,9 @@ class Folder:
         return self._load(path, name)
 
     def _inside(self, name: str) -> Path:
+        # A regular file right in the folder lies inside: nothing to resolve, and it is opened without following links.
+        if os.path.basename(name) == name and _is_regular(direct := self.root / name):  # noqa: PTH119 - knows drives
+            return direct
         try:
             path = (self.root / name).resolve()
         except (OSError, RuntimeError, ValueError):  # a loop of links, a name too long, a zero byte
@@ -213,6 +216,13 @@ def _existing(root: Path) -> Path:
             f"folder {root} cannot be read: {_reason(error)}", code="unreadable_folder", hint="check its permissions"
         ) from None
     return resolved
+
+
+def _is_regular(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def _stamp(path: Path) -> str:

@@ -94,6 +94,50 @@ def test_contradicting_limits_are_told_with_their_line(command: Command) -> None
     assert "one.yaml:3" in err
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("{user_day_usd: 5, global_usd: 1}", "global_usd: should be at least user_day_usd (5)"),
+        ("{run_usd: 5, global_usd: 1, global_period: hour}", "global_usd: should be at least run_usd (5)"),
+        ("{soft_deadline_s: 90, deadline_s: 60}", "soft_deadline_s: should be at most deadline_s (60)"),
+        ("{run_usd: -1}", "run_usd: should be greater than or equal to 0, not -1"),
+        ("{run_usd: 1e300}", "run_usd: should be less than or equal to 1000000"),
+        ("{run_usd: .nan}", "run_usd: should be a finite number"),
+        ("{global_period: week}", "global_period cannot be 'week'; known: day, hour, month, total"),
+        ('{share: "5/4"}', "share: should be less than or equal to 1, not"),
+        ("{admission: {runs: 0}}", "admission.runs: should be greater than or equal to 1, not 0"),
+        ('{rates: {"offline:*": {requests: -4}}}', "requests: should be greater than or equal to 1, not -4"),
+        ("{rates: {telepathy: {requests: 4}}}", "names the tool 'telepathy', which the team does not have"),
+        ('{prices: {"offline:*": {input: -1, output: 0}}}', "input: should be greater than or equal to 0, not -1"),
+        ("{tenants: {t: {surface: gold}}}", "tenants.t.surface: should be one of default, not 'gold'"),
+        ("{unknown_tenants: refuse, tenants: {t: {}}}", "do not know the tenant 'default', and turn unknown ones away"),
+        (
+            "{unknown_tenants: refuse, tenants: {default: {}}}",
+            "the tenant 'default-2', and turn unknown ones away; name it under `tenants`, or ask for at most 1",
+        ),
+        ("{run_usd: 0.00001}", "even one run cannot fit its ceiling"),
+        ("{tenants: {default: {tenant_day_usd: 0.00001, run_usd: 0.00001}}}", "even one run cannot fit its ceiling"),
+    ],
+)
+def test_limits_that_make_no_sense_are_one_line_before_anything_runs(
+    command: Command, settings: str, said: str
+) -> None:
+    scenario = f"{SCENARIO}settings: {settings}\n"
+    code, out, err = loaded(command, "--rate", "1", "--virtual", "--tenants", "2", scenario=scenario)
+    told = [line for line in err.splitlines() if line not in ("crew is imported", "the boss says something")]
+    assert (code, out, len(told)) == (2, "", 1)
+    assert told[0].startswith("error[")
+    assert said in told[0]
+
+
+def test_tenants_are_those_that_the_settings_name(command: Command) -> None:
+    scenario = f"{SCENARIO}tenant: acme\nsettings: {{unknown_tenants: refuse, tenants: {{acme: {{}}, bolt: {{}}}}}}\n"
+    arguments = ("--runs", "40", "--rate", "5", "--virtual", "--tenants", "2", "--json")
+    code, out, err = loaded(command, *arguments, scenario=scenario)
+    assert code == 0, err
+    assert json.loads(out)["statuses"] == {"completed": 40}
+
+
 def test_a_broken_ledger_is_exit_code_1(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     from coordinator.simulation.invariants import Invariants
 

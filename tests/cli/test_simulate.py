@@ -81,9 +81,69 @@ def test_faults_of_a_file_replace_what_seeds_draw(command: Command, home: Path) 
     assert "cancelled" not in out
 
 
+ASKING = '''
+from coordinator import AgentContext, Brief, Team, agent
+
+
+@agent()
+async def asker(brief: Brief, ctx: AgentContext) -> str:
+    """Asks a model."""
+    return await ctx.ask(brief.request)
+
+
+team = Team(asker)
+'''
+
+
+def test_a_model_can_fail_too(command: Command, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asking", None)  # so that it is forgotten afterwards
+    del sys.modules["asking"]
+    (home / "asking.py").write_text(ASKING)
+    (home / "faults.yaml").write_text("- {model: offline, fail: denied}\n")
+    code, out, err = command(
+        "simulate", "one.yaml", "--workers", "1", "--seeds", "1", "--faults", "faults.yaml",
+        scenario=f"team: asking:team\n{SCENARIO}",
+    )  # fmt: skip
+    assert code == 0, out + err
+    assert "completed" not in out
+    assert "denied" in out
+
+
+REFUSING = f"""{SCENARIO}
+tenant: acme
+settings: {{tenants: {{acme: {{}}, ajax: {{}}, apex: {{}}}}, unknown_tenants: refuse}}
+"""
+
+
+def test_runs_belong_to_the_tenants_that_the_settings_know(command: Command) -> None:
+    code, out, err = command("simulate", "one.yaml", "--workers", "1", "--seeds", "3", scenario=REFUSING)
+    assert code == 0, out + err
+    assert "crashed" not in out
+    assert "completed" in out
+
+
+def test_more_tenants_than_the_settings_know_are_refused_in_one_line(command: Command) -> None:
+    code, out, err = command("simulate", "one.yaml", "--tenants", "4", scenario=REFUSING)
+    assert (code, out) == (2, "")
+    assert re.search(r"error\[unknown_tenant\]: .*turn unknown ones away.*at most 3", err), err
+
+
+def test_it_is_noted_that_decisions_are_not_asked_for(command: Command) -> None:
+    decided = f"{SCENARIO}decisions: [{{tool: take_note, approve: true}}]\n"
+    code, _, err = command("simulate", "one.yaml", "--workers", "1", "--seeds", "1", "--runs", "2", scenario=decided)
+    assert code == 0
+    assert "note: " in err
+    assert "decisions about take_note" in err
+
+
 @pytest.mark.parametrize(
     ("faults", "said"),
     [
+        (
+            "- {model: ofline, fail: throttled}",
+            r"error\[unknown_model\]: faults.yaml:1: .*no model named 'ofline'; did you mean offline",
+        ),
+        ("- {fail: throttled}", r"error\[bad_scenario\]: faults.yaml:1: .*either a tool or a model"),
         (
             "- {tool: take_not, fail: error}",
             r"error\[unknown_tool\]: faults.yaml:1: .*'take_not'; did you mean take_note",

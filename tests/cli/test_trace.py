@@ -1,7 +1,6 @@
 """`coordinator run` leaves a file, and `coordinator trace` tells what stands in it, whatever became of it."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -35,7 +34,7 @@ def test_a_run_leaves_one_file_with_its_events(command: Command, home: Path) -> 
     first, *lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert (first["name"], first["scenario"], first["content"]) == ("one", "one.yaml", False)
     assert [line["seq"] for line in lines] == list(range(1, len(lines) + 1))
-    assert "note:" not in err
+    assert not any(line.startswith("note:") for line in err.splitlines())
 
 
 def test_the_file_lies_at_the_root_of_the_workspace(
@@ -98,16 +97,17 @@ def test_a_folder_that_cannot_be_written_is_one_note_and_the_run_goes_on(command
     assert "events are missing there" in err
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
-def test_a_full_disk_is_one_note_and_the_run_goes_on(
-    command: Command, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("coordinator.telemetry.run_files.create", lambda *_: Path("/dev/full").open("wb", buffering=0))
-    code, out, err = command("run", "one.yaml", scenario=ASK)
-    assert (code, "the first note" in out) == (0, True)
-    assert [line.rsplit(": ", 2)[1:] for line in err.splitlines() if line.startswith("note:")] == [
-        ["No space left on device", "events are missing there"]
-    ]
+@pytest.mark.real_time
+def test_a_file_that_finds_no_room_is_one_note_and_the_run_goes_on(home: Path) -> None:
+    (home / "one.yaml").write_text(f"{ASK}\nworld: {{shelf: data/shelf}}\n")
+    words = [sys.executable, "-B", "-m", "coordinator", "run", "one.yaml"]
+    little = ["/bin/sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *words]  # no file may grow beyond a kilobyte
+    done = subprocess.run(little, capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, "the first note" in done.stdout) == (0, True)
+    told = [line for line in done.stderr.splitlines() if line.startswith("note:")]
+    assert [line.rsplit(": ", 2)[1:] for line in told] == [["File too large", "events are missing there"]]
+    traced = subprocess.run([*words[:-2], "trace"], capture_output=True, text=True, check=False, timeout=30)
+    assert "the record ends before the run" in traced.stdout
 
 
 def test_no_key_of_the_environment_reaches_the_file(
@@ -124,7 +124,7 @@ def test_the_tree_shows_time_money_retries_and_the_end(command: Command) -> None
     command("run", "one.yaml", scenario=f"{ASK}\n{DOWN}")
     code, out, _ = command("trace")
     assert code == 0
-    for wanted in ("boss", "├─ listen" if "├─ listen" in out else "listen", "scripted", "clerk", "take_note",
+    for wanted in ("boss", "listen ask", "scripted", "clerk", "take_note",
                    "attempt 2 after timeout", "take_note#0 is down (timeout); take_note#1 is tried",
                    "! tool_degraded:", " of $0.5000", "1 fallback", "flagged"):  # fmt: skip
         assert wanted in out
@@ -135,7 +135,7 @@ def test_a_refusal_is_told_where_it_befell(command: Command) -> None:
     command("run", "one.yaml", scenario="task: pay")
     _, out, _ = command("trace")
     line = next(line for line in out.splitlines() if "refused: " in line)
-    assert "needs a person" in line or "approv" in line
+    assert "which a person must" in line
     assert "1 refusal" in out
 
 
@@ -152,7 +152,7 @@ def test_the_file_of_events_is_traced_too(command: Command) -> None:
     run = run_id(command("run", "one.yaml", "--events", "all.jsonl", "--no-file")[1])
     code, out, _ = command("trace", "all.jsonl")
     assert code == 0
-    assert out.startswith(f"{run} · acme") or out.startswith(f"{run} · default")
+    assert out.startswith(f"{run} · default")
     assert "the last of 2 runs in all.jsonl" in out
 
 
@@ -166,7 +166,7 @@ def test_an_unknown_run_is_one_line_with_the_newest(command: Command) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "told"),
-    [("last", "no run has been recorded"), ("none.jsonl", "there is no file none.jsonl"), ("one.yaml", "no events of a run")],
+    [("last", "no run has been recorded"), ("none.jsonl", "there is no file none.jsonl"), ("one.yaml", "no events")],
 )  # fmt: skip
 def test_where_nothing_was_recorded_one_line_says_so(asked: str, told: str, command: Command, home: Path) -> None:
     (home / "one.yaml").write_text("task: hi\n")
@@ -221,9 +221,7 @@ def test_a_run_that_is_killed_can_be_traced(home: Path) -> None:
         while not any(b"listen" in path.read_bytes() for path in runs(home)) and time.monotonic() < until:
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
-    done = subprocess.run(
-        [*words, "trace"], capture_output=True, text=True, check=False, timeout=30, env={**os.environ}
-    )
+    done = subprocess.run([*words, "trace"], capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == 0
     assert "the record ends before the run" in done.stdout
     assert "boss unfinished" in done.stdout

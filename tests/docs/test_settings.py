@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from coordinator.domain.access import ProviderSetting
+from coordinator.domain.alarms import AlarmSetting
 from coordinator.settings import (
     AdmissionSetting,
     BreakerSetting,
@@ -23,6 +24,7 @@ from coordinator.settings import (
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
 SECTIONS: dict[str, type[BaseModel]] = {
     "admission": AdmissionSetting, "retry": RetrySetting, "breaker": BreakerSetting, "cache": CacheSetting,
+    "alarms": AlarmSetting,
     "rates.*": Rate, "prices.*": ModelPrice, "providers.*": ProviderSetting,
 }  # fmt: skip
 

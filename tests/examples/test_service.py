@@ -180,3 +180,12 @@ def _asked(url: str, question: dict[str, str]) -> dict[str, str]:
         except httpx.ConnectError:
             threading.Event().wait(0.05)
     raise AssertionError("the service did not start")
+
+
+async def test_prometheus_is_answered_with_what_was_counted_and_what_is_held():
+    async with served(app()) as (url, _), httpx.AsyncClient() as client:
+        await client.post(f"{url}/ask", json={"task": "0"})
+        answer = await client.get(f"{url}/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert 'coordinator_runs_total{status="completed",surface="default"} 1.0' in answer.text
+    assert "coordinator_runs_running 0.0" in answer.text

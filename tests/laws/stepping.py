@@ -1,14 +1,14 @@
 """A loop that counts every await of one run, and does something at one of them.
 
-What counts as an await: a coroutine of a task of the run hands control back to the loop. The loop's task factory wraps the
-coroutine of every such task in a driver, through which each of its steps passes. So every await that suspends is met,
-whoever wrote it: ours, a tool's, a library's, in tasks that exist for a moment. Wrapping the cores alone (model, tool,
-thread, sleep) would miss the waits in between, where places and permits change hands. Counting turns of the loop would meet
-several awaits at once, and could raise no error at any of them.
+What counts as an await: a coroutine of a task of the run hands control back to the loop. The loop's task factory wraps
+the coroutine of every such task in a driver, through which each of its steps passes. So every await that suspends is
+met, whoever wrote it: ours, a tool's, a library's, in tasks that exist for a moment. Wrapping the cores alone (model,
+tool, thread, sleep) would miss the waits in between, where places and permits change hands. Counting turns of the loop
+would meet several awaits at once, and could raise no error at any of them.
 
-The driver also raises errors: the task wakes with an error in place of what it waited for, which is just how the failure of
-a provider, a tool, a thread or a resource arrives. Two kinds of await are left out there: what asyncio's own task groups
-and locks wait for is known to nobody else and cannot fail.
+The driver also raises errors: the task wakes with an error in place of what it waited for, which is just how the
+failure of a provider, a tool, a thread or a resource arrives. Not where asyncio's own task groups and locks wait: what
+they wait for is known to nobody else and cannot fail.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from coordinator import Coordinator
 from coordinator.domain.errors import Fault, Reached
 from coordinator.domain.timer import Alarms, Timer
 from coordinator.engine.channel import Inbox
@@ -29,6 +30,9 @@ OF_THE_RUN: contextvars.ContextVar[bool] = contextvars.ContextVar("of the run", 
 
 OFTEN = 8
 """Cancellations in a row."""
+
+PATIENCE_S = 2.0
+"""How long a coordinator is drained."""
 
 _PRIVATE = ("asyncio/taskgroups.py", "asyncio/locks.py")
 _LIBRARY = ("python3.", "asyncio/", "anyio/", "lib/", "_backends/")
@@ -79,9 +83,11 @@ class Stepping(VirtualLoop):
         self.act = act
         self.awaits = 0
         self.running: asyncio.Future[Any] = self.create_future()
-        self.leave: Callable[[], Coroutine[Any, Any, None]]
-        """Leaves the coordinator."""
-        self.leaving: asyncio.Task[None] | None = None
+        self.coordinator: Coordinator
+        self.leaving: asyncio.Task[Any] | None = None
+        """Leaves or drains the coordinator."""
+        self.left = False
+        """Whether that has begun."""
         self.place = ""
         """Where something was done."""
         self.done = False
@@ -248,34 +254,59 @@ def crash(moment: Moment) -> bool:
 
 def fault(moment: Moment) -> bool:
     """What is waited for outside fails, in a way that may pass."""
-    if moment.outside:
+    # What a team's resources raise while they are opened or closed is the team's own word, and goes to the caller.
+    able = moment.outside and not any(place.startswith("coordinator/app/resources.py") for place in moment.places)
+    if able:
         moment.driver.error = Fault("cut off", reached=Reached.MAYBE, code="cut_off")
-    return moment.outside
+    return able
 
 
 def leave(moment: Moment) -> bool:
     """The coordinator is left."""
-    loop = moment.loop
-    loop.leaving = loop.create_task(loop.leave(), context=contextvars.Context())
-    return True
+    return _leave(moment, moment.loop.coordinator.__aexit__(None, None, None))
 
 
-def leave_twice(moment: Moment) -> bool:
+def leave_and_go(moment: Moment) -> bool:
     """The coordinator is left, and leaving it is cancelled at the run's next await."""
-    loop = moment.loop
-
-    def again(_: Moment) -> bool:
-        return loop.leaving is not None and loop.leaving.cancel()
-
-    loop.at, loop.act = loop.awaits + 1, again
+    _cancel_leaving(moment.loop)
     return leave(moment)
+
+
+def drain(moment: Moment) -> bool:
+    """The coordinator is drained."""
+    return _leave(moment, moment.loop.coordinator.drain(PATIENCE_S))
+
+
+def drain_and_go(moment: Moment) -> bool:
+    """The coordinator is drained, and draining it is cancelled at the run's next await."""
+    _cancel_leaving(moment.loop)
+    return drain(moment)
 
 
 ACTS: Sequence[Act] = (
     cancel, cancel_as_it_comes, cancel_twice, cancel_often, lose_task, lose_task_as_it_comes, deadline, stand_still,
     timeout, crash, fault,
 )  # fmt: skip
-LEAVING: Sequence[Act] = (leave, leave_twice)
+LEAVING: Sequence[Act] = (leave, leave_and_go, drain, drain_and_go)
+
+
+def _leave(moment: Moment, work: Coroutine[Any, Any, Any]) -> bool:
+    async def begun() -> None:
+        moment.loop.left = True
+        await work
+
+    moment.loop.leaving = moment.loop.create_task(begun(), context=contextvars.Context())
+    return True
+
+
+def _cancel_leaving(loop: Stepping) -> None:
+    def go(_: Moment) -> bool:
+        if loop.leaving is None or not loop.left:
+            loop.at += 1  # it has not begun
+            return True
+        return loop.leaving.cancel()
+
+    loop.at, loop.act = loop.awaits + 1, go
 
 
 def _lose(moment: Moment) -> bool:

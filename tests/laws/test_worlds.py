@@ -29,7 +29,7 @@ from coordinator.stores.memory.scopes import Way
 
 pytestmark = pytest.mark.real_time  # every world owns its loop
 
-IN_CI, IN_THE_LONG_JOB = 200, 5_000
+FEW, IN_CI, IN_THE_LONG_JOB = 40, 200, 5_000
 
 
 class Answer(BaseModel):
@@ -264,10 +264,12 @@ def test_a_planted_gate_of_a_scope_that_lets_everybody_pass_is_found(monkeypatch
 @pytest.mark.parametrize(("owner", "name", "defect", "found"), DEFECTS, ids=[case[2].__name__ for case in DEFECTS])
 def test_a_planted_defect_is_found(monkeypatch, owner, name, defect, found):
     monkeypatch.setattr(owner, name, defect)
-    report = simulate(stage(), seeds=12)
-    assert not report.ok
-    breaches = "\n".join(breach for world in report.failed for breach in world.breaches)
-    assert any(part in breaches for part in found.split("|")), breaches
+    breaches = ""
+    for seed in range(1, FEW):
+        breaches += "\n".join(simulate(stage(), seeds=1, seed=seed).worlds[0].breaches)
+        if any(part in breaches for part in found.split("|")):
+            return
+    pytest.fail(f"not found in {FEW - 1} worlds; what was found: {breaches or 'nothing'}")
 
 
 def test_a_planted_lost_place_is_found(monkeypatch):

@@ -1,7 +1,7 @@
 """What is played: a team that meets with everything a run can wait for or hold, and the reference scenarios."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from coordinator import (
     Plan,
     PlanStep,
     Refused,
+    RunResult,
     Settings,
     Team,
     ToolContext,
@@ -107,10 +108,10 @@ async def lead(brief: Brief, ctx: AgentContext) -> Answer:
     return (await ctx.delegate(analyst, brief)).result()
 
 
-async def tried(work: Awaitable[Any]) -> str:
-    """Do *work*, and do without it when it cannot be done."""
+async def tried(ctx: AgentContext, given: Any) -> str:
+    """Use a tool, and do without it when it cannot be used."""
     try:
-        await work
+        await ctx.use(given, {"word": "w"})
     except CoordinatorError as error:
         return error.code
     return "ok"
@@ -138,12 +139,9 @@ async def planner(brief: Brief, ctx: AgentContext) -> str:
 async def smith(brief: Brief, ctx: AgentContext) -> str:
     """Uses every tool, alone and side by side; waits until a breaker lets a probe through."""
     tools = (look, note, count, scan, carve)
-    codes = [await tried(ctx.use(given, {"word": "alone"})) for given in tools]
+    codes = [await tried(ctx, given) for given in tools]
     await asyncio.sleep(2)
-    branches = [ctx.fork(given.name) for given in tools]
-    codes += await ctx.gather(
-        *(tried(branch.use(given, {"word": "w"})) for branch, given in zip(branches, tools, strict=True))
-    )
+    codes += await ctx.gather(*(tried(ctx.fork(given.name), given) for given in tools))
     return ",".join(codes)
 
 
@@ -223,6 +221,13 @@ def asks(**who: Any) -> Callable[[Coordinator], Any]:
     return lambda coordinator: coordinator.run("hi", **{"tenant": "t", "user": "u", "session": "s", **who})
 
 
+async def afterwards(coordinator: Coordinator) -> RunResult:
+    """Ask when everything else is long over: whatever was left behind could stand in the way now."""
+    await asyncio.sleep(1000)
+    result: RunResult = await asks()(coordinator)
+    return result
+
+
 class Bench:
     """What a tool works with, as long as it is open."""
 
@@ -269,20 +274,27 @@ def workshop() -> list[Piece]:
     broken = FaultRule(tool="count", fail="error", times=2)
     breaker = {"failures": 2, "cooldown_s": 3}
     narrow = {
-        "admission": {"runs": 2, "waiting": 3}, "session_usd": None, "user_day_usd": None, "tenant_day_usd": 0.07,
-        "run_usd": 0.06, "prices": {"m:*": {"input": 0.1, "output": 20}},
+        "admission": {"runs": 2, "waiting": 3}, "session_usd": None, "user_day_usd": None, "tenant_day_usd": 0.055,
+        "run_usd": 0.055, "prices": {"m:*": {"input": 0.1, "output": 20}},
     }  # fmt: skip
     own, shared = Benches(), Benches()
     return [
         Piece("delegations", workplace(Team(manager)), asks()),
         Piece("plan", workplace(Team(planner)), asks()),
-        Piece("tools", workplace(Team(smith), down, away, broken, breaker=breaker), asks()),
+        Piece(
+            "tools", workplace(Team(smith), down, away, broken, breaker=breaker), asks(),
+            lambda coordinator: [afterwards(coordinator)],
+        ),
         Piece("own world", workplace(Team(smith, resources=own)), asks(world={}), left=own.left),
         Piece("threads", workplace(Team(smith, resources=shared), offload=Threads), asks(), left=shared.left),
         Piece("torn", workplace(Team(torn)), asks()),
         Piece(
             "crowd", workplace(Team(manager), **narrow), asks(),
             lambda coordinator: [asks()(coordinator), asks(tenant="o")(coordinator), asks()(coordinator)],
+        ),
+        Piece(
+            "cache", workplace(Team(planner), cache={"for_s": 60}), asks(),
+            lambda coordinator: [asks()(coordinator), asks()(coordinator), afterwards(coordinator)],
         ),
         Piece("started", workplace(Team(planner)), lambda coordinator: coordinator.start("hi", tenant="t")._task),
     ]  # fmt: skip

@@ -90,10 +90,10 @@ def test_without_content_the_page_says_how_to_keep_it(told: Any) -> None:
 def test_what_was_said_is_on_the_page(told: Any) -> None:
     said = [{"role": "task", "text": "Where is <my> order?\nPlease."}]
     told.events[0] = _changed(told.events[0], content=said)
-    told.events[2] = _changed(told.events[2], content=[{"role": "user", "text": "look it up"}])
+    told.events[2] = _changed(told.events[2], content=[{"role": "user", "text": "look <it> up"}])
     text = page(told)
     assert "Where is &lt;my&gt; order?\nPlease." in text
-    assert "look it up" in text
+    assert "look &lt;it&gt; up" in text
     assert "--content" not in text
 
 

@@ -97,7 +97,7 @@ async def _connect(url: str, provider: str) -> Check:
     except socket.gaierror:
         return Check("network", "wrong", f"{name}: there is no such host", _hint(provider, proxy))
     except OSError as error:
-        said = error.strerror or str(error)
+        said = error.strerror or "it closed the connection"
         return Check("network", "wrong", f"{name}, port {port}: {said}", _hint(provider, proxy))
     writer.close()
     return Check("network", "ok", f"{name} was reached in {duration(time.monotonic() - began)}")

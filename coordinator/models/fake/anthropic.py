@@ -45,16 +45,16 @@ _ERRORS: dict[str, tuple[int, str, str]] = {
     "denied": (403, "permission_error", "Your API key does not have permission to use the specified resource."),
     "no_quota": (
         400, "invalid_request_error",
-        "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or"
-        " purchase credits.",
+        ("Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or"
+        " purchase credits."),
     ),
     "no_such_model": (404, "not_found_error", "model: {model}"),
     "not_found": (404, "not_found_error", "Not Found"),
     "too_long": (400, "invalid_request_error", "prompt is too long: {tokens} tokens > {most} maximum"),
     "throttled": (
         429, "rate_limit_error",
-        "This request would exceed your organization's rate limit of {limit} {unit} per minute. Please reduce the"
-        " number of requests or the length of the prompts, or try again later.",
+        ("This request would exceed your organization's rate limit of {limit} {unit} per minute. Please reduce the"
+        " number of requests or the length of the prompts, or try again later."),
     ),
     "server_error": (500, "api_error", "Internal server error"),
     "overloaded": (529, "overloaded_error", "Overloaded"),
@@ -96,7 +96,7 @@ class AnthropicWire(Wire):
     def events(self, said: Said) -> list[bytes]:
         """Return the events of a message."""
         reply = said.reply
-        begun = {"usage": _usage(Usage(reply.usage.input_tokens, min(1, reply.usage.output_tokens)))}
+        begun = {"usage": {**_usage(reply.usage), "output_tokens": 1}}
         head = {**_head(said), "content": [], "stop_reason": None, "stop_sequence": None}
         told: list[Json] = [{"type": "message_start", "message": {**head, **(begun if said.counted else {})}}]
         written = [*([reply.text] if reply.text else ()), *(use.arguments for use in reply.tool_uses)]
@@ -154,9 +154,10 @@ def _blocks(reply: ModelReply) -> Iterator[Json]:
 
 def _grown(index: int, block: Json, written: str) -> Iterator[Json]:
     """Yield the events by which *block* comes to be, of which *written* is what comes in pieces."""
-    kind, field, empty = ("text_delta", "text", {"text": ""})
+    kind, field = "text_delta", "text"
+    empty: Json = {"text": ""}
     if block["type"] == "tool_use":
-        kind, field, empty = ("input_json_delta", "partial_json", {"input": {}})
+        kind, field, empty = "input_json_delta", "partial_json", {"input": {}}
     yield {"type": "content_block_start", "index": index, "content_block": {**block, **empty}}
     for piece in pieces(written):
         yield {"type": "content_block_delta", "index": index, "delta": {"type": kind, field: piece}}
@@ -200,41 +201,49 @@ def _tool(tool: Json, place: int) -> ToolSpec:
 def _messages(told: Sequence[Json]) -> tuple[Message, ...]:
     found: list[Message] = []
     open_calls: dict[str, str] = {}
-    for place, turn in enumerate(_turns(told)):
-        if turn["role"] == "assistant":
-            parts = [_part(block, place, at) for at, block in enumerate(turn["content"])]
-            open_calls = {part.id: part.name for part in parts if isinstance(part, ToolUse)}
+    role = "user"
+    for place, message in enumerate(told):
+        blocks = _content(message, place)
+        if (role, message["role"]) == ("user", "assistant"):
+            _check_answered(open_calls, place)
+        role = message["role"]
+        if role == "assistant":
+            parts = [_part(block, place, at) for at, block in enumerate(blocks)]
+            open_calls.update({part.id: part.name for part in parts if isinstance(part, ToolUse)})
             found.append(Message("assistant", tuple(parts)))
-            continue
-        for at, block in enumerate(turn["content"]):
-            if block["type"] != "tool_result":
-                found.append(Message("user", (_part(block, place, at),)))
-                continue
-            use = block["tool_use_id"]
-            if use not in open_calls:
-                why = f"unexpected `tool_use_id` found in `tool_result` blocks: {use}. Each `tool_result` block must"
-                why += " have a corresponding `tool_use` block in the previous message."
-                raise WireError("bad_request", f"messages.{place}.content.{at}: {why}")
-            found.append(Message("tool", (result(use, open_calls.pop(use), plain(block.get("content"))),)))
-        _check_answered(open_calls, place)
-        open_calls = {}
+        else:
+            found += _asking(blocks, place, open_calls)
     _check_answered(open_calls, len(told))
     return tuple(found)
 
 
-def _turns(told: Sequence[Json]) -> list[Json]:
-    """Return the messages with content as blocks; messages of one role in a row are one, as the provider says."""
-    turns: list[Json] = []
-    for place, message in enumerate(told):
-        role, content = message["role"], message["content"]
-        if role not in ("user", "assistant"):
-            raise WireError("bad_request", f"messages.{place}.role: Input should be 'user' or 'assistant'")
-        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
-        if turns and turns[-1]["role"] == role:
-            turns[-1]["content"] += blocks
-        else:
-            turns.append({"role": role, "content": blocks})
-    return turns
+def _content(message: Json, place: int) -> list[Json]:
+    """Return the content of *message* in blocks."""
+    if message["role"] not in ("user", "assistant"):
+        raise WireError("bad_request", f"messages.{place}.role: Input should be 'user' or 'assistant'")
+    content = message["content"]
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
+    if not blocks:
+        raise WireError("bad_request", f"messages.{place}: all messages must have non-empty content")
+    return blocks
+
+
+def _asking(blocks: Sequence[Json], place: int, open_calls: dict[str, str]) -> Iterator[Message]:
+    """Yield the results of tools in a message of the user, which are taken off *open_calls*, and then what is said."""
+    texts = []
+    for at, block in enumerate(blocks):
+        if block["type"] != "tool_result":
+            texts.append(_part(block, place, at))
+            continue
+        use = block["tool_use_id"]
+        if use not in open_calls:
+            raise WireError(
+                "bad_request", f"messages.{place}.content.{at}: unexpected `tool_use_id` found in `tool_result` blocks:"
+                f" {use}. Each `tool_result` block must have a corresponding `tool_use` block in the previous message.",
+            )  # fmt: skip
+        yield Message("tool", (result(use, open_calls.pop(use), plain(block.get("content"))),))
+    if texts:
+        yield Message("user", tuple(texts))
 
 
 def _part(block: Json, place: int, at: int) -> Part:

@@ -43,8 +43,8 @@ _ERRORS: dict[str, tuple[int, str, str]] = {
     "bad_key": (400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key."),
     "missing_key": (
         403, "PERMISSION_DENIED",
-        "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other"
-        " form of API consumer identity to call this API.",
+        ("Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other"
+        " form of API consumer identity to call this API."),
     ),
     "denied": (403, "PERMISSION_DENIED", "The caller does not have permission"),
     "no_quota": (
@@ -53,8 +53,8 @@ _ERRORS: dict[str, tuple[int, str, str]] = {
     ),
     "no_such_model": (
         404, "NOT_FOUND",
-        "models/{model} is not found for API version v1beta, or is not supported for generateContent. Call ListModels"
-        " to see the list of available models and their supported methods.",
+        ("models/{model} is not found for API version v1beta, or is not supported for generateContent. Call ListModels"
+        " to see the list of available models and their supported methods."),
     ),
     "not_found": (404, "NOT_FOUND", "Requested entity was not found."),
     "too_long": (
@@ -67,8 +67,8 @@ _ERRORS: dict[str, tuple[int, str, str]] = {
     ),
     "server_error": (
         500, "INTERNAL",
-        "An internal error has occurred. Please retry or report in"
-        " https://developers.generativeai.google/guide/troubleshooting",
+        ("An internal error has occurred. Please retry or report in"
+        " https://developers.generativeai.google/guide/troubleshooting"),
     ),
     "overloaded": (503, "UNAVAILABLE", "The model is overloaded. Please try again later."),
 }  # fmt: skip
@@ -129,6 +129,10 @@ class GoogleWire(Wire):
         """Return the list of models."""
         methods = {"supportedGenerationMethods": ["generateContent"]}
         return {"models": [{"name": f"models/{name}", "displayName": name, **methods} for name in names]}
+
+    def waiting(self, seconds: float) -> dict[str, str]:
+        """Return nothing: the body says it."""
+        return {}
 
     def named(self, number: str) -> dict[str, str]:
         """Return nothing: the reply itself has an id."""
@@ -197,7 +201,7 @@ def _offers(told: Json, settings: Json) -> tuple[tuple[ToolSpec, ...], OutputSpe
             why = "Function calling with a response mime type: 'application/json' is unsupported"
             raise WireError("bad_request", why)
         schema = settings.get("responseJsonSchema") or settings.get("responseSchema") or {"type": "object"}
-        return tools, typed_as("answer", schema), ""
+        return tools, typed_as("answer", _usual(schema)), ""
     calling = (told.get("toolConfig") or {}).get("functionCallingConfig") or {}
     allowed = calling.get("allowedFunctionNames") or []
     offered, output = typed(tools, allowed[0] if len(allowed) == 1 else "", calling.get("mode") == "ANY")
@@ -211,11 +215,27 @@ def _tool(declared: Json, place: int) -> ToolSpec:
             "bad_request", f"* GenerateContentRequest.{where}.name: Invalid function name. Must start with a letter or"
             " an underscore.\n",
         )  # fmt: skip
-    schema = declared.get("parametersJsonSchema") or declared.get("parameters") or {"type": "object"}
-    if str(schema.get("type", "")).lower() != "object":
+    schema = _usual(declared.get("parametersJsonSchema") or declared.get("parameters") or {"type": "object"})
+    if schema.get("type") != "object":
         why = "schema at top-level must be of type OBJECT"
         raise WireError("bad_request", f"* GenerateContentRequest.{where}.parameters: {why}\n")
     return ToolSpec.of(declared["name"], declared.get("description") or "", schema)
+
+
+def _usual(schema: Any) -> Any:
+    """Return *schema* as JSON Schema has it: Google writes types in capitals too, and a constant as the only choice."""
+    if isinstance(schema, list):
+        return [_usual(inner) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: _usual(held) for name, held in schema.items()}
+    if isinstance(found.get("type"), str):
+        found["type"] = found["type"].lower()
+    choices = found.get("enum")
+    if isinstance(choices, list) and len(choices) == 1:
+        found["const"] = choices[0]
+        del found["enum"]
+    return found
 
 
 def _messages(told: Sequence[Json]) -> tuple[Message, ...]:
@@ -238,7 +258,8 @@ def _messages(told: Sequence[Json]) -> tuple[Message, ...]:
                 open_calls.remove(use)
                 text = orjson.dumps(answer["response"]).decode()
                 found.append(Message("tool", (result(use.id, use.name, text),)))
-        found += [Message("user", (Text(part["text"]),)) for part in parts if "text" in part]
+        texts = tuple(Text(part["text"]) for part in parts if "text" in part)
+        found += [Message("user", texts)] if texts else []
     _check_answered(open_calls)
     return tuple(found)
 

@@ -57,10 +57,11 @@ class RateLimits:
             WireError: `throttled`; nothing is counted then.
         """
         amounts = {"requests": 1, "tokens": tokens}
-        for unit, bucket in self._buckets.items():
-            wait = bucket.wait(amounts[unit], now)
-            if wait > 0:
-                raise WireError("throttled", retry_after=wait, unit=unit, limit=bucket.size, model=model)
+        waits = {unit: bucket.wait(amounts[unit], now) for unit, bucket in self._buckets.items()}
+        if any(waits.values()):
+            unit = max(waits, key=lambda one: waits[one])
+            limit = self._buckets[unit].size
+            raise WireError("throttled", retry_after=waits[unit], unit=unit, limit=limit, model=model)
         for unit, bucket in self._buckets.items():
             bucket.take(amounts[unit], now)
 

@@ -1,5 +1,6 @@
 """The server's side of chat completions: https://platform.openai.com/docs/api-reference/chat."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -101,6 +102,10 @@ class ChatWire(Wire):
     def quota(self, limits: Limits, now: float) -> dict[str, str]:
         """Return the headers x-ratelimit-*."""
         return openai.quota_of(limits)
+
+    def waiting(self, seconds: float) -> dict[str, str]:
+        """Return the time to wait in seconds, and in milliseconds."""
+        return {**super().waiting(seconds), "retry-after-ms": str(math.ceil(seconds * 1000))}
 
 
 def _head(said: Said, kind: str) -> Json:

@@ -15,8 +15,8 @@ _ERRORS: dict[str, tuple[int, str, str | None, str]] = {
     ),
     "missing_key": (
         401, "invalid_request_error", None,
-        "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth"
-        " (i.e. Authorization: Bearer YOUR_KEY).",
+        ("You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth"
+        " (i.e. Authorization: Bearer YOUR_KEY)."),
     ),
     "denied": (
         403, "invalid_request_error", "model_not_allowed",
@@ -33,8 +33,8 @@ _ERRORS: dict[str, tuple[int, str, str | None, str]] = {
     "not_found": (404, "invalid_request_error", None, "Invalid URL ({method} {path})"),
     "too_long": (
         400, "invalid_request_error", "context_length_exceeded",
-        "This model's maximum context length is {most} tokens. However, your messages resulted in {tokens} tokens."
-        " Please reduce the length of the messages.",
+        ("This model's maximum context length is {most} tokens. However, your messages resulted in {tokens} tokens."
+        " Please reduce the length of the messages."),
     ),
     "throttled": (
         429, "{unit}", "rate_limit_exceeded",
@@ -46,6 +46,8 @@ _ERRORS: dict[str, tuple[int, str, str | None, str]] = {
     ),
     "overloaded": (503, "server_error", None, "The engine is currently overloaded, please try again later."),
 }  # fmt: skip
+
+FORBIDDEN = ("oneOf", "allOf", "not", "patternProperties", "prefixItems", "default")
 
 
 def error_of(error: WireError) -> tuple[int, Json]:
@@ -132,22 +134,26 @@ def _walk(node: Any, name: str, param: str, path: tuple[str, ...]) -> None:
             _walk(inner, name, param, (*path, str(place)))
     if not isinstance(node, dict):
         return
-    if node.get("type") == "object":
-        fields = node.get("properties", {})
-        if node.get("additionalProperties") is not False:
-            raise _bad_schema(name, param, path, "'additionalProperties' is required to be supplied and to be false.")
-        missing = next((field for field in fields if field not in node.get("required", ())), None)
-        if missing is not None:
-            why = "'required' is required to be supplied and to be an array including every key in properties."
-            raise _bad_schema(name, param, path, f"{why} Missing '{missing}'.")
-    for word in ("oneOf", "allOf", "not", "patternProperties", "prefixItems"):
-        if word in node:
-            raise _bad_schema(name, param, path, f"'{word}' is not permitted.")
+    why = _not_strict(node)
+    if why:
+        raise _bad_schema(name, param, path, why)
     for word in ("properties", "$defs"):
         for key, inner in (node.get(word) or {}).items():
             _walk(inner, name, param, (*path, word, key))
     for word in ("items", "anyOf"):
         _walk(node.get(word), name, param, (*path, word))
+
+
+def _not_strict(node: Json) -> str:
+    """Return what is wrong with one schema; empty when nothing is."""
+    if node.get("type") == "object":
+        if node.get("additionalProperties") is not False:
+            return "'additionalProperties' is required to be supplied and to be false."
+        missing = next((field for field in node.get("properties", {}) if field not in node.get("required", ())), None)
+        if missing is not None:
+            why = "'required' is required to be supplied and to be an array including every key in properties."
+            return f"{why} Missing '{missing}'."
+    return next((f"'{word}' is not permitted." for word in FORBIDDEN if word in node), "")
 
 
 def _bad_schema(name: str, param: str, path: tuple[str, ...], why: str) -> WireError:

@@ -1,5 +1,6 @@
 """The server's side of responses: https://platform.openai.com/docs/api-reference/responses-streaming."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from coordinator.domain.content import Message, StopReason, Text, ToolUse
@@ -98,7 +99,9 @@ class ResponsesWire(Wire):
     def error(self, error: WireError, number: str) -> tuple[int, Json]:
         """Return the error as OpenAI says it."""
         if error.kind == "too_long":
-            error.message = "Your input exceeds the context window of this model. Please adjust your input and try again."
+            error.message = (
+                "Your input exceeds the context window of this model. Please adjust your input and try again."
+            )
         return openai.error_of(error)
 
     def models(self, names: Sequence[str]) -> Json:
@@ -108,6 +111,10 @@ class ResponsesWire(Wire):
     def quota(self, limits: Limits, now: float) -> dict[str, str]:
         """Return the headers x-ratelimit-*."""
         return openai.quota_of(limits)
+
+    def waiting(self, seconds: float) -> dict[str, str]:
+        """Return the time to wait in seconds, and in milliseconds."""
+        return {**super().waiting(seconds), "retry-after-ms": str(math.ceil(seconds * 1000))}
 
 
 def _head(said: Said, status: str) -> Json:
@@ -140,7 +147,7 @@ def _grown(index: int, item: Json) -> Iterator[tuple[str, Json]]:
     """Yield the events by which *item* comes to be."""
     at = {"output_index": index}
     inside = {**at, "item_id": item["id"]}
-    empty = {"arguments": ""} if item["type"] == "function_call" else {"content": []}
+    empty: Json = {"arguments": ""} if item["type"] == "function_call" else {"content": []}
     yield "response.output_item.added", {**at, "item": {**item, "status": "in_progress", **empty}}
     if item["type"] == "function_call":
         for piece in pieces(item["arguments"]):
@@ -173,7 +180,7 @@ def _tool(tool: Json, place: int) -> ToolSpec:
             "bad_request", f"Missing required parameter: 'tools[{place}].name'.", param=f"tools[{place}].name"
         )
     schema = tool.get("parameters") or {"type": "object", "properties": {}}
-    if tool.get("strict", True):
+    if tool.get("strict", True) or schema.get("type") != "object":
         openai.check_strict(schema, tool["name"], f"function.{place}")
     return ToolSpec.of(tool["name"], tool.get("description") or "", schema)
 

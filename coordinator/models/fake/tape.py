@@ -11,6 +11,7 @@ from coordinator.domain.content import StopReason, ToolUse
 from coordinator.domain.errors import Invalid
 from coordinator.domain.model import Model, ModelReply, ModelRequest
 from coordinator.domain.money import Usage
+from coordinator.models.fake.wire import calls_in
 from coordinator.models.scripted import ScriptedUse, tokens
 
 
@@ -49,7 +50,7 @@ class TapeReply(BaseModel):
     def reply(self, model: str, request: ModelRequest) -> ModelReply:
         """Return the reply to *request*."""
         text = self.text if self.output is None else orjson.dumps(self.output).decode()
-        said = sum(isinstance(part, ToolUse) for message in request.messages for part in message.parts)
+        said = calls_in(request)
         uses = tuple(
             ToolUse(use.id or f"call-{said + number}", use.name, _text(use)) for number, use in enumerate(self.tools, 1)
         )
@@ -83,7 +84,8 @@ class Tape:
             line = self._lines[index]
             if line.when in words and (line.times is None or self._played[index] < line.times):
                 self._played[index] += 1
-                return line.reply(model, request)
+                reply: ModelReply = line.reply(model, request)
+                return reply
         raise Invalid(f"the tape has no reply left for the request {request.digest}", code="tape_ended")
 
 

@@ -1,5 +1,6 @@
 """What the protocols of all providers share, seen from the server: what was asked, what is said, and what is wrong."""
 
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -130,6 +131,10 @@ class Wire(ABC):
         """Return the headers that say what is left at *now*, UTC seconds; a provider need not say."""
         return {}
 
+    def waiting(self, seconds: float) -> dict[str, str]:
+        """Return the headers that ask to be called again in so many *seconds*."""
+        return {"retry-after": str(math.ceil(seconds))}
+
     def named(self, number: str) -> dict[str, str]:
         """Return the headers by which the request *number* is known."""
         return {"x-request-id": number}
@@ -198,6 +203,11 @@ def typed(tools: Sequence[ToolSpec], forced: str, required: bool) -> tuple[tuple
 def typed_as(name: str, schema: Mapping[str, Any]) -> OutputSpec:
     """Return the type of an answer, named by its schema where that has a name."""
     return OutputSpec.of(str(schema.get("title") or name), schema)
+
+
+def calls_in(request: ModelRequest) -> int:
+    """Return how many tool calls the conversation of *request* holds."""
+    return sum(isinstance(part, ToolUse) for message in request.messages for part in message.parts)
 
 
 def right_name(name: Any) -> bool:

@@ -19,9 +19,7 @@ _INTERROGATIVE = re.compile(
     re.I,
 )
 _QUANTITY = re.compile(
-    r"\bhow (?:many|much|long|often|far|big|large|soon|fast)\b|\bwhen\b"
-    r"|\bwhat (?:time|number|day)\b|\b(?:period|duration)\b",
-    re.I,
+    r"\bhow (?:many|much|long|often|far|big|large|soon|fast)\b|\bwhen\b|\bwhat (?:time|number|day)\b", re.I
 )
 # "How long" asks for a time: "long" is no more a topic than "when".
 _MEASURE = re.compile(r"\bhow (?:many|much|long|often|far|big|large|soon|fast)\b", re.I)

@@ -67,8 +67,6 @@ def _excerpts(found: Any) -> Iterator[Excerpt]:
 
 
 def _excerpt(found: dict[str, Any]) -> Excerpt | None:
-    if _is_reply(found):
-        return None  # what a colleague says is no source; what it cites is
     strings = {key: item for key, item in sorted(found.items()) if isinstance(item, str) and item.strip()}
     source = next((key for key in _SOURCES if key in strings), None) or _looks_like_source(strings)
     if source is None:
@@ -133,15 +131,11 @@ def remarks(material: Any) -> Iterator[str]:
 
 def unfinished(found: Any) -> list[str]:
     """Return why *found*, the reply of a member, is not whole; empty when it is, or is something else."""
-    if not _is_reply(found) or found["status"] == "completed":
+    if not isinstance(found, dict) or not found.keys() >= _REPLY or found["status"] == "completed":
         return []
     reasons = found["reasons"] if isinstance(found["reasons"], list) else []
     told = [reason["message"] for reason in reasons if isinstance(reason, dict) and reason.get("message")]
     return [str(one) for one in told or [found["text"] or f"A member's reply is {found['status']}."]]
-
-
-def _is_reply(found: Any) -> bool:
-    return isinstance(found, dict) and found.keys() >= _REPLY
 
 
 def judged(material: Any) -> bool:

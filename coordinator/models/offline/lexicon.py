@@ -32,7 +32,7 @@ ten
 # What a question asks for in number or time; the answer rarely repeats these words.
 MEASURES = """
 many much long often number amount count time day week month year hour minute second date cost price percent
-percentage size period duration
+percentage size
 """
 
 # Weekdays and the like place the asker in time; documents seldom repeat them.
@@ -164,7 +164,6 @@ text string
 integer int
 boolean bool flag
 url uri link
-picture image photo
 app application program software
 library package module
 upgrade update

@@ -13,8 +13,6 @@ SHOWN = 5
 CONTEXT_WORDS = 100
 CONTEXT_FROM = 2
 """How many of the best passages may add context, and how many words each."""
-STRONGEST = 3
-"""How many of its pieces say how strong a passage is."""
 CLOSE = 0.55
 """A piece is shown only when it scores at least this share of the best one."""
 IN_PASSING = 1 / 3
@@ -133,34 +131,21 @@ def _quote(run: Sequence[Piece], finding: Finding, part: int) -> Quote:
 
 def context(reading: Reading, quotes: Sequence[Quote]) -> tuple[Quote, ...]:
     """Return what else the best passages say, up to a hundred words each: it may hold what the best pieces missed."""
-    return tuple(
-        quote
-        for part, finding in enumerate(reading.findings)
-        for excerpt in _strongest(finding)
-        for quote in _rest(excerpt, part, finding, [quote for quote in quotes if quote.excerpt is excerpt])
-    )
+    best = list(dict.fromkeys(quote.excerpt for quote in quotes))[:CONTEXT_FROM]
+    return tuple(one for excerpt in best for one in _rest(reading, excerpt, quotes))
 
 
-def _strongest(finding: Finding) -> list[Excerpt]:
-    """Return the excerpts about the part whose best pieces score highest together."""
-    scores: dict[Excerpt, list[float]] = {}
-    for score, piece in finding.ranked:
-        if piece.excerpt in scores or _belongs(piece, finding.ranked[0][1], finding):
-            scores.setdefault(piece.excerpt, []).append(score)
-    return sorted(scores, key=lambda one: -sum(scores[one][:STRONGEST]))[:CONTEXT_FROM]
-
-
-def _rest(excerpt: Excerpt, part: int, finding: Finding, shown: Sequence[Quote]) -> list[Quote]:
-    """Return the pieces of *excerpt* that are not *shown* yet: first what follows what is, then what comes before."""
-    room, found = CONTEXT_WORDS, []
-    mine = [piece for _, piece in finding.ranked if piece.excerpt is excerpt]
-    start, end = (shown[0].start, shown[0].end) if shown else (mine[0].start, mine[0].start)
-    for piece in sorted(mine, key=lambda one: one.start - end if one.start >= start else len(excerpt.text) - one.start):
+def _rest(reading: Reading, excerpt: Excerpt, quotes: Sequence[Quote]) -> list[Quote]:
+    """Return the pieces of *excerpt* that are not quoted yet: first what follows its best quote, then what precedes."""
+    shown = [quote for quote in quotes if quote.excerpt is excerpt]
+    owner, room, found = shown[0], CONTEXT_WORDS, []
+    mine = [piece for _, piece in reading.findings[owner.part].ranked if piece.excerpt is excerpt]
+    for piece in sorted(mine, key=lambda one: (one.start < owner.start, abs(one.start - owner.start))):
         length = len(piece.quote.split())
         if piece.plain and length <= room and not any(q.start <= piece.start and piece.end <= q.end for q in shown):
             room -= length
             told = f"Context: {piece.plain}"
-            found.append(Quote(excerpt, piece.start, piece.end, piece.plain, told, finding.band, part))
+            found.append(Quote(excerpt, piece.start, piece.end, piece.plain, told, owner.band, owner.part))
     return sorted(found, key=lambda quote: quote.start)
 
 
