@@ -4,8 +4,8 @@ Over the documentation of open projects, read from their source distributions at
 documents answer, near misses (their own field, but not answered), questions of another field, and questions for another
 project. A reply is right when it quotes words that answer; a claim is false when it says *found* for what is not there.
 
-The projects are in three groups: development (studied while the rules were chosen), validation (failures were looked
-at) and test (nobody looked): only the last says what to expect of documents that nobody has seen.
+The projects are in groups: development (studied while the rules were chosen), validation (failures were looked at) and
+two tests (nobody looked): only these say what to expect of documents that nobody has seen.
 """
 
 import re
@@ -21,6 +21,7 @@ from typing import Any
 
 import offline_held_out
 import offline_questions
+import offline_second_test
 import orjson
 from offline_questions import Corpus
 from pydantic import BaseModel, Field
@@ -41,6 +42,7 @@ GROUPS = (
     ("development", offline_questions.DEVELOPMENT, offline_questions.OTHER_FIELDS),
     ("held out, validation", offline_held_out.VALIDATION, offline_held_out.OTHER_FIELDS),
     ("held out, test", offline_held_out.TEST, offline_held_out.OTHER_FIELDS),
+    ("held out, second test", offline_second_test.SECOND_TEST, offline_held_out.OTHER_FIELDS),
 )
 
 
@@ -224,7 +226,7 @@ def measured(corpora: tuple[Corpus, ...], folder: Path) -> Iterator[tuple[Corpus
 
 
 def main() -> None:
-    """Measure every group, or those named on the command line; `-v` lists the questions of all but the test."""
+    """Measure every group, or those named on the command line; `-v` lists the questions of all but the tests."""
     named = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     groups = [group for group in GROUPS if not named or any(word in group[0] for word in named)]
     with tempfile.TemporaryDirectory() as root:

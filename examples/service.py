@@ -39,7 +39,6 @@ class Question(BaseModel):
 
 def service(team: Team, settings: Settings) -> FastAPI:
     """Return the application; it opens one Coordinator when it starts and drains it when it stops."""
-
     metrics = Metrics()
 
     @asynccontextmanager

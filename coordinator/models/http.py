@@ -68,19 +68,25 @@ class Http:
     def _open(self) -> AsyncClient:
         limits = httpx.Limits(max_connections=IN_FLIGHT, keepalive_expiry=IDLE_S)
         try:
-            self._own = HttpxAiohttpClient(limits=limits)
+            own = self._own = HttpxAiohttpClient(limits=limits)
         except (ValueError, httpx.InvalidURL) as error:
             raise Invalid(
                 f"the proxy that the environment names cannot be used: {_told(error)}", code="bad_proxy",
                 hint="correct HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, or name the host in NO_PROXY",
             ) from error  # fmt: skip
-        return self._own
+        # Looking for cookies costs a seventh of a call, even where there are none, and tenants share the client.
+        own.cookies.extract_cookies = _kept_by_nobody  # type: ignore[method-assign] - httpx has no switch for it
+        return own
 
     async def close(self) -> None:
         """Close the client, unless it came from outside."""
         own, self._own = self._own, None
         if own is not None:
             await own.aclose()
+
+
+def _kept_by_nobody(response: Response) -> None:
+    """Leave the cookies of *response* where they are."""
 
 
 def address(text: str, provider: str) -> URL:

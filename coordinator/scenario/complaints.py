@@ -62,7 +62,9 @@ def _told(place: Place, error: ErrorDetails, shape: Place) -> tuple[str, str]:
     rule = re.sub(r"^(Input|Value error,) ", "", error["msg"])
     for theirs, ours in PLAINER.items():
         rule = rule.replace(theirs, ours)
-    return f"{where}: {rule[0].lower()}{rule[1:]}, not {_shown(given)}", f"correct it; {SEE}"
+    # What is wrong with a mapping as a whole has been said by the rule.
+    given_instead = "" if kind == "value_error" and isinstance(given, dict) else f", not {_shown(given)}"
+    return f"{where}: {rule[0].lower()}{rule[1:]}{given_instead}", f"correct it; {SEE}"
 
 
 def _unknown(place: Place, shape: Place) -> tuple[str, str]:

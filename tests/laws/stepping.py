@@ -207,6 +207,14 @@ def cancel_often(moment: Moment) -> bool:
     return again(moment)
 
 
+def cancel_every_task(moment: Moment) -> bool:
+    """Every task of the run is cancelled at once, as when the program ends."""
+    for task in asyncio.all_tasks(moment.loop):
+        if isinstance(task.get_coro(), Driver):
+            task.cancel()
+    return moment.loop.call_off()
+
+
 def lose_task(moment: Moment) -> bool:
     """The task that waits is cancelled alone."""
     return not moment.private and _lose(moment)
@@ -284,8 +292,8 @@ def drain_and_go(moment: Moment) -> bool:
 
 
 ACTS: Sequence[Act] = (
-    cancel, cancel_as_it_comes, cancel_twice, cancel_often, lose_task, lose_task_as_it_comes, deadline, stand_still,
-    timeout, crash, fault,
+    cancel, cancel_as_it_comes, cancel_twice, cancel_often, cancel_every_task, lose_task, lose_task_as_it_comes,
+    deadline, stand_still, timeout, crash, fault,
 )  # fmt: skip
 LEAVING: Sequence[Act] = (leave, leave_and_go, drain, drain_and_go)
 

@@ -1,8 +1,9 @@
 """What the sources say about the question: parts, coverage, bands, ranked pieces, and the words that are missing.
 
-A part of the question is *found* when the rare words of it stand together in one passage, *possibly* answered when some
-of them do, and otherwise *nothing* was found. `cover` weighs a word by its rarity among the passages at hand; a word
-in none of them weighs most, which is what keeps the engine from answering what it has no source for.
+A part of the question is *found* when its words stand together in one place, just as they were asked, *possibly*
+answered when the rarer ones do, if only by a synonym, and otherwise *nothing* was found. `cover` weighs a word by its
+rarity among the passages at hand; a word in none of them weighs most, which is what keeps the engine from answering
+what it has no source for.
 """
 
 from collections.abc import Sequence
@@ -20,8 +21,6 @@ FOUND_FROM, POSSIBLY_FROM = 0.55, 0.35
 _BELOW_FOUND = 0.54
 NEAR_WORDS, SCATTERED = 30, 0.8
 """Words within which two pieces stand together, and what coverage within a longer piece is worth."""
-ABOUT = 0.6
-"""Share of the excerpts that hold a word of the part, on average, from which on they are about it."""
 JUDGED = 3
 """How many of the best passages of each result may decide the band."""
 
@@ -42,6 +41,9 @@ class Finding:
     band: Band
     cover: float
     missing: tuple[str, ...]
+    """Words that no source holds, not even by a synonym."""
+    reworded: tuple[str, ...]
+    """Words that the sources hold only by a synonym."""
     ranked: tuple[tuple[float, Piece], ...]
 
 
@@ -83,7 +85,7 @@ def _finding(library: "Library", part: Part, conversation: Conversation) -> Find
     if conversation.done.isdisjoint(one for term in part.terms for one in term.stems):
         return finding
     deeds = tuple((2.0, piece) for shelf in library.shelves for piece in shelf if piece.excerpt.deed)
-    return Finding(part, Band.FOUND, 1.0, (), deeds + finding.ranked)  # what was ordered has been done
+    return Finding(part, Band.FOUND, 1.0, (), (), deeds + finding.ranked)  # what was ordered has been done
 
 
 class Library:
@@ -101,15 +103,14 @@ class Library:
         weights = [self._weight(term) for term in part.terms]
         ranked = self._ranked(part, weights)
         covered = self._confidence(part, weights)
-        missing = tuple(
-            term.word for term in part.terms if matters(term) and not any(match(term, held) for held in self.holds)
-        )
+        asked = [term for term in part.terms if matters(term)]
+        missing = tuple(term.word for term in asked if not any(match(term, held) for held in self.holds))
+        unsaid = (term.word for term in asked if not any(match(term, held, 0.0) for held in self.holds))
+        reworded = tuple(word for word in unsaid if word not in missing)
         band = Band.FOUND if covered >= FOUND_FROM else Band.POSSIBLY if covered >= POSSIBLY_FROM else Band.NOTHING
-        if band is Band.FOUND and any(term.factor == 1.0 and term.word in missing for term in part.terms):
-            band = Band.POSSIBLY  # a rare word of the request is in no source: no quote can answer all of it
         if second_hand and band is Band.POSSIBLY:
             band = Band.FOUND  # what a colleague quotes has lost its surroundings; the colleague's own gaps still count
-        return Finding(part, band, covered, missing, tuple(ranked) if band else ())
+        return Finding(part, band, covered, missing, reworded, tuple(ranked) if band else ())
 
     def _weight(self, term: Term) -> float:
         count = len(self.holds)
@@ -119,25 +120,20 @@ class Library:
     def _confidence(self, part: Part, weights: list[float]) -> float:
         """Return the best coverage by words that stand together, in the first passages of a result.
 
-        It stays below *found* where those words do not answer, however much of the part they cover.
+        It stays below *found* where a word that was asked is not among them, however much of the part they cover: what
+        is said in other words, or of something else in the same field, is only possibly an answer.
         """
         best = 0.0
         needed = telling(part)
-        common = self._known(needed)
         for shelf in self.shelves:
             for piece, following in zip(shelf, [*shelf[1:], None][: len(shelf)], strict=True):
                 if piece.excerpt.rank >= JUDGED:
                     break
                 stems, share = _together(piece, following)
                 covered = share * (0.7 * _cover(part, weights, stems, 0.8) + 0.3 * _cover(part, weights, stems, 0.0))
-                most = 1.0 if _answers(needed, stems, common=common) else _BELOW_FOUND
-                best = max(best, min(most, covered))
+                answers = share == 1.0 and all(match(term, stems, 0.0) >= words.EXACT for term in needed)
+                best = max(best, covered if answers else min(covered, _BELOW_FOUND))
         return best
-
-    def _known(self, needed: Sequence[Term]) -> float | None:
-        """Return in which share of the excerpts a word of *needed* stands, on average; None when one is in none."""
-        counts = [sum(match(term, held, 0.0) >= 1.0 for held in self.holds) for term in needed]
-        return sum(counts) / len(counts) / len(self.holds) if counts and all(counts) else None
 
     def _ranked(self, part: Part, weights: list[float]) -> list[tuple[float, Piece]]:
         scored = []
@@ -158,18 +154,6 @@ class Library:
         if part.quantity and any(map(str.isdigit, piece.quote)):
             score += 0.15
         return score + (0.1 if part.how_to and piece.code else 0.0)
-
-
-def _answers(needed: Sequence[Term], stems: frozenset[str], *, common: float | None) -> bool:
-    """Say whether words that stand together answer: they hold every word of *needed* as it was asked.
-
-    Where the words asked for are what the excerpts are about, most of them are enough, and synonyms count.
-    """
-    if common is None:
-        return False
-    if all(match(term, stems, 0.0) >= 1.0 for term in needed):
-        return True
-    return common >= ABOUT and 3 * sum(match(term, stems) > 0 for term in needed) >= 2 * len(needed)
 
 
 def _together(piece: Piece, following: Piece | None) -> tuple[frozenset[str], float]:

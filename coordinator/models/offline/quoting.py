@@ -186,6 +186,8 @@ def _gap(finding: Finding, several: bool, *, looked: bool) -> str:
     about = f' (asked: "{asked}")' if several else ""
     if finding.missing:
         return f"Not found in the sources: {', '.join(finding.missing)}{about}."
+    if finding.band is Band.POSSIBLY and finding.reworded:
+        return f"Only possibly answered: the sources say it in other words than {', '.join(finding.reworded)}{about}."
     if finding.band is Band.POSSIBLY:
         return f"Only possibly answered: the words asked for do not stand together in the sources{about}."
     asked_for = ", ".join(term.word for term in finding.part.terms)

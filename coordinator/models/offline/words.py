@@ -125,6 +125,8 @@ def match(term: Term, stems: frozenset[str], near: float = NEAR) -> float:
     if near and any(stem(word) in stems for word in term.also):
         return near
     pieces = term.stems[:-1] or term.stems
+    if len(pieces) == 1:
+        return _credit(pieces[0], stems, near)
     return sum(_credit(piece, stems, near) for piece in pieces) / len(pieces)
 
 

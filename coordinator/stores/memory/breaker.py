@@ -16,9 +16,6 @@ from coordinator.domain.limits import BreakerLimits
 from coordinator.domain.value import value
 from coordinator.stores.memory.window import Window
 
-# Agents are told this. Few different numbers keep few different requests, which a cache can answer.
-STEP_S = 5
-
 OnTransition = Callable[[str, str, str], None]
 """Is told dependency, old state and new state, at once and synchronously."""
 
@@ -209,9 +206,10 @@ class Breaker(pybreaker.CircuitBreakerListener):
         return self._loop.time()
 
     def _refusal(self, retry_after: float) -> Refused:
+        # Agents are told message and hint: with the same words every time, a cache can answer what they ask then.
         return Refused(
             f"{self._dependency} is not called: {self._reason}",
-            code="breaker_open", hint=f"it is tried again within {STEP_S * math.ceil(retry_after / STEP_S)} s",
+            code="breaker_open", hint=f"it is tried again within {math.ceil(self._limits.cooldown_s)} s",
             retry_after=retry_after, passing=True,
         )  # fmt: skip
 
