@@ -24,7 +24,8 @@ class Ports:
     """Clock, ids, randomness and threads, to be replaced where runs must repeat exactly.
 
     *stamp*: UTC seconds; *new_id*: names of runs; *chance*: randomness of retries; *offload* makes the place where
-    blocking work goes, given what keeps account of work whose caller has left; *around* may put something around the holders when they are built.
+    blocking work goes, given what keeps account of work whose caller has left; *around* may put something around the
+    holders when they are built.
     """
 
     stamp: Stamp = time.time
