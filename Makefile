@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 BIN := .venv/bin
-BENCHMARKS := import_time cli_time events team_run in_flight waves simulation files_index offline_quality
+BENCHMARKS := import_time cli_time events observers team_run in_flight waves simulation files_index offline_quality adapter_throughput
 
 # What the caller's shell sets for its own Python must not change ours.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONOPTIMIZE VIRTUAL_ENV CONDA_PREFIX

@@ -31,7 +31,7 @@ class Watchers:
         self._own: Any = import_module("coordinator.telemetry.exporting").OpenTelemetry() if settings.otel else None
         observers = (*given, self._own) if self._own is not None else tuple(given)
         told = tuple(Guarded(observer).tell for observer in observers)
-        self.told: tuple[Observer, ...] = (*told, Guarded(Watch(told, settings.alarms)).tell) if told else ()
+        self.told: tuple[Observer, ...] = (*told, Guarded(Watch(told, settings.alarms).__call__).tell) if told else ()
         giving = (getattr(observer, "headers", None) for observer in observers)
         self.headers: Callable[[], Mapping[str, str]] | None = next(filter(None, giving), None)
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from coordinator.app.providers import needing_extra
 from coordinator.cli.fake_provider import Wanted
-from coordinator.cli.open_files import enough_files
+from coordinator.cli.open_files import CONNECTIONS, enough_files
 from coordinator.domain.errors import Invalid
 from coordinator.domain.model import Model
 from coordinator.models.fake.faults import FAILURES, WireFault
@@ -30,8 +30,6 @@ from coordinator.simulation.chance import Dice
 
 KEPT_WORDS = 50_000
 """Replies that are kept by the digest of their request."""
-CONNECTIONS = 1000
-"""Connections at once that load tests are known to make."""
 
 
 def serve(wanted: Wanted) -> None:

@@ -9,12 +9,13 @@ from typing import Annotated
 import typer
 
 from coordinator.cli.exits import FLAGGED, INTERRUPTED, OK
+from coordinator.cli.open_files import CONNECTIONS, enough_files
 from coordinator.cli.progress import watch_load
 from coordinator.domain.errors import Invalid
 from coordinator.load import LoadPlan, LoadTest, WarmUp
 from coordinator.load.picturing import page_of
 from coordinator.load.telling import told as told_in_words
-from coordinator.scenario import open_scenario
+from coordinator.scenario import Scenario, open_scenario
 from coordinator.scenario.faults import open_faults
 
 BREACHED = FLAGGED
@@ -66,6 +67,8 @@ def load_scenario(
         if faults is not None:
             rules = open_faults(faults, opened)
             plan = LoadPlan(runs, rate, concurrency, tenants, rules, seed, plan.warm_up, sample)
+        if not virtual:
+            _make_room(opened)
         with watch_load() as told:
             test = LoadTest(opened, plan, virtual=virtual, told=told)
             interrupted = _interrupted(test, virtual=virtual)
@@ -82,6 +85,14 @@ def load_scenario(
     if report is not None:
         print(f"report: {report}", file=sys.stderr)
     return OK if found.ok else BREACHED
+
+
+def _make_room(scenario: Scenario) -> None:
+    """Let the process open as many files as the connections to providers need, or tell what would help."""
+    note = enough_files(CONNECTIONS)
+    models = (name for one in scenario.settings.models.values() for name in ([one] if isinstance(one, str) else one))
+    if note and any(":" in name for name in models):
+        print(note, file=sys.stderr)
 
 
 def _interrupted(test: LoadTest, *, virtual: bool) -> bool:

@@ -4,6 +4,8 @@ import resource
 
 MODEST = (65_536, 10_240)
 """What is tried where the hard value is not granted."""
+CONNECTIONS = 1000
+"""Connections at once that adapters make at most, and so what one load test asks of a provider."""
 BESIDE = 64
 """Files that are open beside the sockets."""
 

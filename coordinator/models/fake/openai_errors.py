@@ -60,7 +60,7 @@ def error_of(error: WireError) -> tuple[int, Json]:
     }  # fmt: skip
     told = {
         "message": error.message or words.format_map(facts), "type": kind.format_map(facts),
-        "param": error.facts.get("param"), "code": error.facts.get("code", code),
+        "param": error.facts.get("param"), "code": error.facts.get("wire_code", code),
     }  # fmt: skip
     return status, {"error": told}
 
@@ -109,11 +109,14 @@ def check_fields(body: Mapping[str, Any], known: frozenset[str], needed: Sequenc
     """
     for name in body:
         if name not in known:
-            raise WireError("bad_request", f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+            raise WireError("bad_request", f"Unknown parameter: '{name}'.", param=name, wire_code="unknown_parameter")
     for name in needed:
         if not body.get(name):
             raise WireError(
-                "bad_request", f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter"
+                "bad_request",
+                f"Missing required parameter: '{name}'.",
+                param=name,
+                wire_code="missing_required_parameter",
             )
 
 
@@ -159,5 +162,5 @@ def _not_strict(node: Json) -> str:
 def _bad_schema(name: str, param: str, path: tuple[str, ...], why: str) -> WireError:
     return WireError(
         "bad_request", f"Invalid schema for {param.partition('.')[0]} '{name}': In context={path!r}, {why}",
-        param=param, code="invalid_json_schema",
+        param=param, wire_code="invalid_json_schema",
     )  # fmt: skip

@@ -49,7 +49,7 @@ class ResponsesWire(Wire):
         if told.get("previous_response_id"):
             raise WireError(
                 "bad_request", f"Previous response with id '{told['previous_response_id']}' not found.",
-                param="previous_response_id", code="previous_response_not_found",
+                param="previous_response_id", wire_code="previous_response_not_found",
             )  # fmt: skip
         tools = tuple(_tool(tool, place) for place, tool in enumerate(told.get("tools") or ()))
         choice = told.get("tool_choice")
