@@ -74,7 +74,7 @@ def delegation_layers(held: Holders) -> DelegationLayers:
 def model_layers(held: Holders) -> ModelLayers:
     """Return the layers of a model call."""
     return (
-        Trace(told(OfModels(), models, held.content)),
+        Trace(told(OfModels(held.routes), models, held.content)),
         *((Cache(held.replies),) if held.replies is not None else ()),
         Route(held.routes),
         Retry(held.chance, held.retries, held.retry),

@@ -1,7 +1,7 @@
 """Trace: every call says that it began and how it ended."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from coordinator.domain.calls import (
@@ -17,7 +17,7 @@ from coordinator.domain.calls import (
 from coordinator.domain.errors import CoordinatorError, Refused, UnknownOutcome
 from coordinator.domain.events import Kind
 from coordinator.domain.layer import Handler
-from coordinator.domain.model import ModelReply
+from coordinator.domain.model import ModelReply, Target
 from coordinator.domain.result import status_after
 
 C = TypeVar("C", bound=Call)
@@ -127,10 +127,17 @@ class OfDelegations:
 
 
 class OfModels:
-    """Model calls: the model that answered, its tokens and cost."""
+    """Model calls: the model that is asked first and the one that answered, its tokens and cost.
+
+    Args:
+        routes: targets by model class, in the order in which they are asked.
+    """
 
     started = Kind.MODEL_STARTED
     ended = Kind.MODEL_ENDED
+
+    def __init__(self, routes: Mapping[str, Sequence[Target]] | None = None) -> None:
+        self._first = {name: str(targets[0]) for name, targets in (routes or {}).items() if targets}
 
     def count(self, call: ModelCall) -> None:
         """Count a step and a turn."""
@@ -142,7 +149,8 @@ class OfModels:
         """Name the model class and the size of the request."""
         request = call.request
         messages, tools = len(request.messages), len(request.tools)
-        return {"class": request.model, "messages": messages, "tools": tools, "size": request.size}
+        asked = self._first.get(request.model, "")
+        return {"class": request.model, "asked": asked, "messages": messages, "tools": tools, "size": request.size}
 
     def closing(self, call: ModelCall, reply: ModelReply) -> dict[str, Any]:
         """Tell what the reply used, and remember who wrote it."""

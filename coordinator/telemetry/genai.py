@@ -42,4 +42,5 @@ TOKENS = (1.0, *(float(4**power) for power in range(1, 14)))
 def asked(model: str) -> dict[str, str]:
     """Return what `provider:name` says of the model that was asked."""
     provider, _, name = model.partition(":")
+    name = name.partition("@http")[0]  # compatible:NAME@URL
     return {PROVIDER: PROVIDERS.get(provider, provider), REQUEST_MODEL: name or provider}

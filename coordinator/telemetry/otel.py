@@ -152,8 +152,8 @@ def _delegation(event: Event) -> tuple[str, Attributes]:
 
 
 def _model(event: Event) -> tuple[str, Attributes]:
-    kind = event.data["class"]
-    return f"{genai.CHAT} {kind}", {**_of(event, genai.CHAT), **(genai.asked(kind) if ":" in kind else {})}
+    asked = genai.asked(event.data.get("asked") or event.data["class"])
+    return f"{genai.CHAT} {asked[genai.REQUEST_MODEL]}", {**_of(event, genai.CHAT), **asked}
 
 
 def _tool(event: Event) -> tuple[str, Attributes]:
@@ -184,12 +184,12 @@ def _model_ended(data: Mapping[str, Any], span: Span) -> Attributes:
     said = {"coordinator.code": data["code"], "coordinator.model_class": data["class"]}
     if "model" not in data:
         return said
-    # A request names a class; which model that was is known once one has answered.
-    asked = genai.asked(data["model"])
-    span.update_name(f"{genai.CHAT} {_text(asked[genai.REQUEST_MODEL])}")
+    # Another provider may have answered than the one that was asked first.
+    answered = genai.asked(data["model"])
     reuse = {"coordinator.reuse": data["reuse"]} if "reuse" in data else {}
     return {
-        **said, **_cost(data), **reuse, **asked, genai.RESPONSE_MODEL: asked[genai.REQUEST_MODEL],
+        **said, **_cost(data), **reuse,
+        genai.PROVIDER: answered[genai.PROVIDER], genai.RESPONSE_MODEL: answered[genai.REQUEST_MODEL],
         genai.FINISH_REASONS: (data["stop"],), genai.INPUT_TOKENS: data["input_tokens"],
         genai.OUTPUT_TOKENS: data["output_tokens"],
     }  # fmt: skip
