@@ -36,7 +36,7 @@ from coordinator.models.openai_chat import OpenAIChat
 from coordinator.models.openai_responses import OpenAIResponses
 
 AT_ONCE = 1000
-CALLS = 8
+CALLS = 5
 """Calls that each of them makes, one after the other."""
 ROUNDS = 3
 LATENCY_S = 0.05

@@ -77,6 +77,7 @@ async def test_a_result_that_nobody_asked_for_is_refused(pair):
     lost = ToolResult("call-9", "look", '{"status":"ok"}', Origin("tool", "look"))
     error = await meets(pair, ModelRequest((*ASK.messages, Message("tool", (lost,))), (LOOK,)))
     assert (type(error), error.code) == (Invalid, "bad_request")
+    assert "Invalid request body" not in error.message  # it is foreseen, and said in the provider's words
 
 
 async def test_a_call_without_its_result_is_refused(pair):
