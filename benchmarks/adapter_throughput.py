@@ -26,6 +26,7 @@ from httpx_aiohttp import HttpxAiohttpClient
 
 from coordinator import AgentContext, Brief, Coordinator, Settings, Status, Team, agent
 from coordinator.cli.open_files import enough_files
+from coordinator.collector import relax_collector
 from coordinator.domain.content import Message, Text
 from coordinator.domain.events import Event
 from coordinator.domain.model import ModelRequest
@@ -161,8 +162,7 @@ async def compare(model: str, adapter: Adapter, process: int) -> None:
 
 def main() -> None:
     """Print the figures of the protocols that the arguments name, and how busy the machine was."""
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    relax_collector()
     note = enough_files(2 * AT_ONCE)
     if note:
         print(note)

@@ -1,7 +1,7 @@
 """A thousand team runs in flight: CPU and wall time, with the default collector and with a tuned one; memory of a run.
 
 The team run is that of `team_run.py`, with every layer on and every event told to an observer that counts. Tuned means
-`gc.freeze()` and `gc.set_threshold(50_000, 20, 20)`, as the command line and services do. Run it on a quiet machine.
+`relax_collector()`, as the command line and services do. Run it on a quiet machine.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from typing import Any
 from team_run import Bare, Script, bare, coordinator_with, count, in_flight, one_after_another
 
 from coordinator import Coordinator, Status
+from coordinator.collector import relax_collector
 from coordinator.domain.content import Text
 from coordinator.domain.model import ModelReply, ModelRequest
 
@@ -51,8 +52,7 @@ class Parked(Script):
 def tuned() -> Iterator[None]:
     """Collect garbage as the command line does."""
     before = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    relax_collector()
     yield
     gc.set_threshold(*before)
     gc.unfreeze()

@@ -1,10 +1,10 @@
 """Simulated worlds a second: 50 runs each of the support scenario, faults and limits drawn, everything checked."""
 
-import gc
 import os
 import time
 from pathlib import Path
 
+from coordinator.collector import relax_collector
 from coordinator.simulate import simulate
 
 SCENARIO = Path(__file__).parent.parent / "scenarios" / "support_ticket.yaml"
@@ -13,8 +13,7 @@ SEEDS = 60
 
 def main() -> None:
     """Print the figure for one process, and for one process a core."""
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    relax_collector()
     simulate(SCENARIO, seeds=2)
     for workers in (1, os.cpu_count() or 1):
         began, busy = time.perf_counter(), time.process_time()

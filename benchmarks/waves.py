@@ -9,7 +9,6 @@ do, and runs begin so fast that nearly all are in flight before the first have e
 
 import argparse
 import asyncio
-import gc
 import os
 import random
 import sys
@@ -18,6 +17,7 @@ import time
 from team_run import Script, coordinator_with, count
 
 from coordinator import Coordinator, Status
+from coordinator.collector import relax_collector
 from coordinator.domain.model import ModelReply, ModelRequest
 from coordinator.load.histogram import Histogram
 from coordinator.load.memory import resident
@@ -124,8 +124,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=20_000, help="runs in waves")
     parser.add_argument("--ramp", type=int, default=1000, help="runs in flight together")
     asked = parser.parse_args()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    relax_collector()
     if asked.runs:
         asyncio.run(waves(asked.runs))
     if asked.ramp:

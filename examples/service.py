@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from agents import team
-from coordinator import Coordinator, Event, Invalid, RunHandle, RunResult, Settings, Status, Team
+from coordinator import Coordinator, Event, Invalid, RunHandle, RunResult, Settings, Status, Team, relax_collector
 from coordinator.telemetry.prometheus import CONTENT_TYPE, Metrics
 
 DRAIN_S = 20.0
@@ -43,6 +43,7 @@ def service(team: Team, settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        relax_collector()
         async with Coordinator(team, settings, observers=[metrics]) as coordinator:
             app.state.coordinator = coordinator
             metrics.watch(coordinator.snapshot)

@@ -1,6 +1,5 @@
 """The command line: parse, call, print. One file per command; here are their table and the edge where errors end."""
 
-import gc
 import io
 import os
 import sys
@@ -23,6 +22,7 @@ from coordinator.cli.simulate import simulate_scenario
 from coordinator.cli.test import judge_scenarios
 from coordinator.cli.tools import tools
 from coordinator.cli.trace import trace
+from coordinator.collector import relax_collector
 from coordinator.domain.errors import CoordinatorError, Invalid, Refused
 
 COMMANDS: dict[str, Callable[..., int | None]] = {
@@ -45,9 +45,7 @@ PIPE_CLOSED = 141
 
 def main() -> None:
     """Run the command that the process was started with, and exit with its code."""
-    # A process of ours makes little cyclic garbage; by default the collector would double its work under load.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    relax_collector()
     _stand_in()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # replies quote documents, and a terminal may not know every sign

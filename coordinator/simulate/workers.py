@@ -1,6 +1,5 @@
 """Worlds spread over processes: seeds do not know one another, so that every core may simulate its share."""
 
-import gc
 import multiprocessing
 import signal
 import threading  # noqa: TID251 - only to see that there are none, because a fork would lose them
@@ -8,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
 
+from coordinator.collector import relax_collector
 from coordinator.domain.errors import CoordinatorError
 from coordinator.domain.value import changed
 from coordinator.simulate.world import WorldReport
@@ -44,8 +44,7 @@ def spread(live: Live, seeds: Sequence[int], workers: int) -> Iterator[WorldRepo
 
 def _work(live: Live, seeds: Sequence[int], mouth: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted as well, and ends its workers
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)  # a world makes little cyclic garbage before it ends
+    relax_collector()
     for seed in seeds:
         mouth.send(changed(live(seed), results=()))
 
