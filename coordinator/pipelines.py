@@ -63,12 +63,12 @@ class Holders:
 
 def run_layers(held: Holders) -> RunLayers:
     """Return the layers of a run."""
-    return (Trace(told(OfRuns(), runs, held.content)), held.admission, Deadline())
+    return (Trace(told(OfRuns(), runs, held.content)), held.admission, Deadline(held.alarms))
 
 
 def delegation_layers(held: Holders) -> DelegationLayers:
     """Return the layers of a delegation."""
-    return (Trace(told(OfDelegations(), delegations, held.content)), Rights(), Depth(), LoopGuard(), Deadline())
+    return (Trace(told(OfDelegations(), delegations, held.content)), Rights(), Depth(), LoopGuard(), Deadline(held.alarms))
 
 
 def model_layers(held: Holders) -> ModelLayers:

@@ -217,7 +217,9 @@ class Coordinator:
 
     def _state(self, who: TenantContext, resources: Any, *observers: Observer) -> RunState:
         (who, limits), told = self._tenants.at_once(who), (*self._watch.told, *observers)
-        return RunState(self._ports.new_id(), who, limits, self._ports.stamp, told, resources)
+        state = RunState(self._ports.new_id(), who, limits, self._ports.stamp, told, resources)
+        state.watches = self._watch.watches
+        return state
 
     async def _carry_out(self, task: Task, state: RunState, rights: Rights) -> RunResult:
         began = state.loop.time()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from coordinator.domain.events import Observer
+from coordinator.domain.events import Kind, Observer
 from coordinator.domain.ports import Offload
 from coordinator.settings import Settings
 from coordinator.telemetry.alarms import Watch
@@ -25,13 +25,15 @@ class Watchers:
         Invalid: `missing_extra`.
     """
 
-    __slots__ = ("_own", "headers", "told")
+    __slots__ = ("_own", "headers", "told", "watches")
 
     def __init__(self, settings: Settings, given: Sequence[Observer]) -> None:
         self._own: Any = import_module("coordinator.telemetry.exporting").OpenTelemetry() if settings.otel else None
         observers = (*given, self._own) if self._own is not None else tuple(given)
-        told = tuple(Guarded(observer).tell for observer in observers)
-        self.told: tuple[Observer, ...] = (*told, Guarded(Watch(told, settings.alarms).__call__).tell) if told else ()
+        self.told: tuple[Observer, ...] = tuple(Guarded(observer).tell for observer in observers)
+        watch = Watch(self.told, settings.alarms)
+        self.watches: Mapping[Kind, Observer] = dict.fromkeys(watch.kinds, Guarded(watch).tell) if observers else {}
+        """Who raises alarms, by the kinds of events that may be a reason for one."""
         giving = (getattr(observer, "headers", None) for observer in observers)
         self.headers: Callable[[], Mapping[str, str]] | None = next(filter(None, giving), None)
 

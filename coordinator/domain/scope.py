@@ -13,6 +13,7 @@ from coordinator.domain.result import Issue
 from coordinator.domain.value import value
 
 S = TypeVar("S")
+NOBODY: Mapping[Kind, Observer] = {}
 
 SHORTEST_WAIT_S = 0.001
 """Who was answered sooner has not waited; looking at the clock takes time, too."""
@@ -79,7 +80,7 @@ class RunState:
     __slots__ = (
         "_observers", "_own", "_seq", "_stamp", "cost", "deadline", "ended", "issues", "late", "limits", "loop",
         "model", "order", "passages", "resources", "run_id", "saved", "soft_deadline", "steps", "tenant", "turns",
-        "waits", "watched",
+        "waits", "watched", "watches",
     )  # fmt: skip
 
     loop: asyncio.AbstractEventLoop
@@ -128,6 +129,8 @@ class RunState:
         self._observers = observers
         self.watched = bool(observers)
         """Whether anybody is told what happens; where nobody is, nothing need be put into words."""
+        self.watches: Mapping[Kind, Observer] = NOBODY
+        """Who is told last, of events of one kind alone."""
         self._seq = 0
         self._own: dict[object, Any] = {}
         with suppress(RuntimeError):
@@ -155,6 +158,9 @@ class RunState:
             event = Event(self.run_id, self._seq, self._stamp(), kind, self.tenant.tenant, agent, step, data)
             for observer in self._observers:
                 observer(event)
+            watch = self.watches.get(kind)
+            if watch is not None:
+                watch(event)
 
     def note(self, issue: Issue, agent: str = "", step: str = "") -> None:
         """Record *issue* once: something the run could not do, or a person should know."""

@@ -5,7 +5,7 @@ from typing import TypeVar
 from coordinator.domain.calls import Call, RunCall
 from coordinator.domain.errors import Refused
 from coordinator.domain.layer import Handler
-from coordinator.domain.timer import Timer
+from coordinator.domain.timer import Alarms, Timer
 
 C = TypeVar("C", bound=Call)
 R = TypeVar("R")
@@ -17,11 +17,17 @@ class Deadline:
     A run's clock starts here, when it has been admitted; its soft deadline is set along with it. A delegation that must
     be over no earlier than its run sets no timer: then the run's own expiry cancels it.
 
+    Args:
+        alarms: wakes the timers of all calls; the loop does, when left out.
+
     Raises:
         Refused: `deadline_exceeded`.
     """
 
-    __slots__ = ()
+    __slots__ = ("_alarms",)
+
+    def __init__(self, alarms: Alarms | None = None) -> None:
+        self._alarms = alarms
 
     async def __call__(self, call: C, then: Handler[C, R]) -> R:
         if isinstance(call, RunCall):
@@ -30,7 +36,7 @@ class Deadline:
             when = call.deadline
             if when >= call.scope.run.deadline:
                 return await then(call)
-        timer = Timer(when, call.scope.run.loop)
+        timer = Timer(when, call.scope.run.loop, self._alarms)
         try:
             with timer:
                 return await then(call)

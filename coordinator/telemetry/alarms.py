@@ -1,7 +1,7 @@
 """Alarms: what somebody should look at, worked out from events and told as events."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -56,6 +56,11 @@ class Watch:
             Kind.BUDGET_ALERT: _budget,
             Kind.BUDGET_OVERRUN: _overrun,
         }
+
+    @property
+    def kinds(self) -> Iterable[Kind]:
+        """The kinds of events that it hears."""
+        return self._hear
 
     def __call__(self, event: Event) -> None:
         """Take in what happened, and tell what alarms it raises."""
