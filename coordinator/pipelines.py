@@ -16,6 +16,7 @@ from coordinator.policies.admission import Admission
 from coordinator.policies.breaker import Breaker
 from coordinator.policies.budget import Budget, ModelPrices, ToolPrices
 from coordinator.policies.cache import Cache
+from coordinator.policies.coalescing import Coalescing
 from coordinator.policies.contract import Contract
 from coordinator.policies.deadline import Deadline
 from coordinator.policies.depth import Depth
@@ -68,7 +69,8 @@ def run_layers(held: Holders) -> RunLayers:
 
 def delegation_layers(held: Holders) -> DelegationLayers:
     """Return the layers of a delegation."""
-    return (Trace(told(OfDelegations(), delegations, held.content)), Rights(), Depth(), LoopGuard(), Deadline(held.alarms))
+    trace = Trace(told(OfDelegations(), delegations, held.content))
+    return (trace, Rights(), Depth(), LoopGuard(), Deadline(held.alarms))
 
 
 def model_layers(held: Holders) -> ModelLayers:
@@ -82,6 +84,7 @@ def model_layers(held: Holders) -> ModelLayers:
         Budget(held.ledger, held.accounts, held.prices),
         Breaker(held.breakers),
         Timeout(held.alarms),
+        *((Coalescing(held.replies),) if held.replies is not None else ()),
         *held.model_faults,
     )
 

@@ -36,9 +36,11 @@ def test_layers_of_a_model_call_stand_in_this_order(tiny: Coordinator) -> None:
     ]  # fmt: skip
 
 
-def test_the_cache_stands_outside_of_the_route_and_only_where_settings_ask_for_it(tiny: Coordinator) -> None:
+def test_cache_stands_outside_of_the_route_and_coalescing_innermost_where_settings_say_so(tiny: Coordinator) -> None:
     caching = Coordinator(tiny.team, Settings(world={}, cache={"for_s": 60}))
-    assert _names(model_layers(caching.held))[:3] == ["Trace", "Cache", "Route"]
+    assert _names(model_layers(caching.held)) == [
+        "Trace", "Cache", "Route", "Retry", "RateLimit", "Budget", "Breaker", "Timeout", "Coalescing",
+    ]  # fmt: skip
 
 
 def test_layers_of_a_tool_call_stand_in_this_order(tiny: Coordinator) -> None:

@@ -73,7 +73,7 @@ class Adapters:
             raise Invalid(f"no route was chosen for {call.step}", code="unknown_model")
         reply = await self._adapters[target.provider](target.model, call.request)
         # An adapter may come from outside: what it answers is checked here, where the money is still held.
-        if not isinstance(reply, ModelReply) or reply.usage.input_tokens < 0 or reply.usage.output_tokens < 0:
+        if not isinstance(reply, ModelReply) or not reply.usage.plausible:
             raise Fault(
                 f"the adapter of {target} answered {type(reply).__name__} without a usable reply or usage",
                 reached=Reached.YES, transient=False, code="bad_reply", hint="correct the adapter",

@@ -48,7 +48,7 @@ class Started:
         return RunHandle(run.run_id, task, feed, run.cancelled)
 
     def known(self, tenant: str, key: str, digest: str) -> RunHandle | None:
-        """Return the run that *tenant* started under *key*, if there is one.
+        """Return the run that *tenant* started under *key*, if there is one; not one that may be asked for again.
 
         Raises:
             Invalid: `key_reused`, when it was another task.
@@ -60,6 +60,9 @@ class Started:
             raise Invalid(
                 f"key {key!r} was used for another task", code="key_reused", hint="give every task a key of its own"
             )
+        if entry[1].refused_for_now:
+            del self._keys[tenant, key]
+            return None
         return entry[1]
 
     def keep(self, tenant: str, key: str, digest: str, handle: RunHandle) -> None:

@@ -1,7 +1,10 @@
 """The command line: parse, call, print. One file per command; here are their table and the edge where errors end."""
 
+import atexit
+import errno
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -39,6 +42,9 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
 }
 """Every command by name. A command returns its exit code; None is 0."""
 
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What the system says when it cannot write; whoever writes a file names it, standard output has no name."""
+
 PIPE_CLOSED = 141
 """The exit code of a process whose reader went away, as shells count it: 128 and the number of SIGPIPE."""
 
@@ -49,7 +55,20 @@ def main() -> None:
     _stand_in()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # replies quote documents, and a terminal may not know every sign
-    sys.exit(execute(sys.argv[1:]))
+    try:
+        code = execute(sys.argv[1:])
+        _end_when_interrupted()
+    except KeyboardInterrupt:  # again, while the first one was being told
+        code = INTERRUPTED
+        _end_when_interrupted()
+    sys.exit(code)
+
+
+def _end_when_interrupted() -> None:
+    """Let a further interrupt end the process at once, with the code of one: what was to be told has been told."""
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+    # The interpreter gives its last moments back to the system, which would end the process by signal.
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
 
 
 def _stand_in() -> None:
@@ -79,6 +98,7 @@ def execute(arguments: Sequence[str]) -> int:
         return _tell(_misuse(error))
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
+        _drop_output()
         return INTERRUPTED
     except BrokenPipeError:
         _drop_output()
@@ -150,4 +170,7 @@ def _unusable(error: OSError) -> CoordinatorError:
     message = f"{error.filename}: {what}" if error.filename is not None else what
     if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
         return Invalid(message, code="unusable_file", hint="check the path and its permissions")
+    if error.errno in NO_ROOM:
+        where = "" if error.filename is not None else "standard output: "
+        return CoordinatorError(f"{where}{message}", code="system", hint="make room there, or write it somewhere else")
     return CoordinatorError(message, code="system")

@@ -10,6 +10,7 @@ import typer
 
 from coordinator.cli.exits import FLAGGED, INTERRUPTED, OK
 from coordinator.cli.open_files import CONNECTIONS, enough_files
+from coordinator.cli.pages import write_page
 from coordinator.cli.progress import watch_load
 from coordinator.domain.errors import Invalid
 from coordinator.load import LoadPlan, LoadTest, WarmUp
@@ -74,7 +75,7 @@ def load_scenario(
             interrupted = _interrupted(test, virtual=virtual)
     found = test.report()
     if report is not None:
-        report.write_text(page_of(found), encoding="utf-8")
+        write_page(report, page_of(found))
     if json:
         print(found.model_dump_json())
     elif found.runs or not interrupted:

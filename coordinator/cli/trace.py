@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from coordinator.cli.pages import write_page
 from coordinator.cli.screen import screen
 from coordinator.domain.errors import Invalid
 from coordinator.telemetry import run_files
@@ -34,7 +35,7 @@ def trace(
     if html is None:
         print_story(story, screen())
         return
-    html.write_text(page_of(story), encoding="utf-8")
+    write_page(html, page_of(story))
     print(f"{story.tree.run_id}: {story.headline()}; the page is in {html}")
 
 

@@ -129,10 +129,16 @@ class ModelReply:
     saved: int = 0
     """What it would have cost, in micro-dollars, had it been sent."""
 
-    def reused(self, how: Reuse) -> "ModelReply":
-        """Return the same answer for another call, which used and cost nothing."""
+    def shared(self) -> "ModelReply":
+        """Return the same answer for another call that waited for it."""
         return ModelReply(
-            self.text, self.tool_uses, self.stop, Usage(), self.model, self.request_id, reuse=how, saved=self.cost
+            self.text, self.tool_uses, self.stop, self.usage, self.model, self.request_id, reuse=Reuse.FLIGHT
+        )
+
+    def reused(self, how: Reuse, saved: int) -> "ModelReply":
+        """Return the same answer for another call, which used and cost nothing and has *saved* so much."""
+        return ModelReply(
+            self.text, self.tool_uses, self.stop, Usage(), self.model, self.request_id, reuse=how, saved=saved
         )
 
 

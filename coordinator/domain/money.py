@@ -51,6 +51,14 @@ class Usage:
     reasoning_tokens: int = 0
     cache_write_tokens: int = 0
 
+    @property
+    def plausible(self) -> bool:
+        """Whether all of it are whole numbers of at least zero, so that it can be billed."""
+        counts = (
+            self.input_tokens, self.output_tokens, self.cached_tokens, self.reasoning_tokens, self.cache_write_tokens
+        )  # fmt: skip
+        return type(sum(counts)) is int and min(counts) >= 0  # one float among them makes the sum one
+
 
 @value
 class Rates:

@@ -169,11 +169,7 @@ class Ledger(Holder, Protocol):
         """
 
     def close(self, account: str) -> None:
-        """Forget an account that nothing will touch again, such as a finished run's.
-
-        Raises:
-            RuntimeError: the account still has open reservations.
-        """
+        """Forget an account, such as a finished run's, as soon as nothing is held on it any more."""
 
 
 class Permit(Protocol):

@@ -137,5 +137,10 @@ def _waker(future: asyncio.Future[None]) -> Callable[..., None]:
     return wake
 
 
+def closed(error: GeneratorExit) -> bool:
+    """Say whether a coroutine that caught *error* was closed from outside, or what it awaits has raised it."""
+    return error.__traceback__ is None or error.__traceback__.tb_next is None
+
+
 def _error(task: asyncio.Task[Any]) -> BaseException | None:
     return asyncio.CancelledError() if task.cancelled() else task.exception()

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 from coordinator.domain.events import Event, Kind
-from coordinator.domain.result import RunResult
+from coordinator.domain.result import RunResult, Status
 
 KEPT_EVENTS = 1_000
 
@@ -78,7 +78,7 @@ class RunHandle:
         cancelled: makes the result of a run that was cancelled.
     """
 
-    __slots__ = ("_cancelled", "_feed", "_outcome", "_task", "run_id")
+    __slots__ = ("_called_off", "_cancelled", "_feed", "_outcome", "_task", "run_id")
 
     def __init__(
         self, run_id: str, task: asyncio.Task[RunResult], feed: EventFeed, cancelled: Callable[[], RunResult]
@@ -87,6 +87,7 @@ class RunHandle:
         self._task = task
         self._feed = feed
         self._cancelled = cancelled
+        self._called_off = False
         self._outcome: asyncio.Future[RunResult] = task.get_loop().create_future()
         task.add_done_callback(self._end)
 
@@ -94,6 +95,13 @@ class RunHandle:
     def done(self) -> bool:
         """Whether the run has ended."""
         return self._outcome.done()
+
+    @property
+    def refused_for_now(self) -> bool:
+        """Whether the run was refused, and asking again after a while may succeed."""
+        outcome = self._outcome
+        ended = outcome.done() and not outcome.cancelled() and outcome.exception() is None
+        return ended and outcome.result().status is Status.REFUSED and outcome.result().retry_after is not None
 
     def events(self, after: int = 0) -> AsyncIterator[Event]:
         """Yield the run's events whose number is above *after*, live, until it ends; a slow reader is dropped."""
@@ -105,7 +113,7 @@ class RunHandle:
 
     async def cancel(self) -> RunResult:
         """Cancel the run and await its result, whose status is `cancelled` unless the run had ended before."""
-        self._task.cancel()
+        self._called_off = self._task.cancel() or self._called_off
         return await self.result()
 
     def _end(self, task: asyncio.Task[RunResult]) -> None:
@@ -114,4 +122,5 @@ class RunHandle:
         if error is not None:
             self._outcome.set_exception(error)
         else:
-            self._outcome.set_result(self._cancelled() if task.cancelled() else task.result())
+            # Called off is called off, also when an agent has swallowed its cancellation and handed something back.
+            self._outcome.set_result(self._cancelled() if task.cancelled() or self._called_off else task.result())

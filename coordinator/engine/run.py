@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from textwrap import shorten
 from typing import Any
 
 from pydantic import BaseModel
@@ -82,17 +83,26 @@ def _check_json(manager: str, output: Any) -> None:
 
 def _reply(run: RunState, output: Any) -> RunReply:
     """Say what *output* makes of the run: whatever is missing makes it `flagged`."""
-    said = Status.COMPLETED
+    said, reasons = Status.COMPLETED, run.issues
     if isinstance(output, Reply):
         said = Status(output.status)
         for reason in output.reasons:
             run.note(reason)
+        if said is not Status.COMPLETED:
+            if not run.issues:
+                run.note(_unexplained(said, output.text))
+            reasons = output.reasons or run.issues
     if said is Status.COMPLETED and not _words(output).strip():
         run.note(Issue(code="empty_reply", message="the manager handed back nothing to say"))
     if said is Status.COMPLETED and run.issues:
         said = Status.FLAGGED
-    code = "ok" if said is Status.COMPLETED else run.issues[0].code if run.issues else said.value
-    return RunReply(output, said, code)
+    return RunReply(output, said, "ok" if said is Status.COMPLETED else reasons[0].code)
+
+
+def _unexplained(said: Status, text: str) -> Issue:
+    """Return the issue of a run that its manager ended so without a reason; the first words of its *text* may tell."""
+    words = f": {shorten(text, 100, placeholder=' …')}" if text.strip() else ""
+    return Issue(code=said.value, message=f"the manager ended the run {said} and gave no reason{words}")
 
 
 def completed(run: RunState, reply: RunReply, duration: float) -> RunResult:
@@ -138,8 +148,9 @@ def _issue(error: CoordinatorError) -> Issue:
 
 
 def _result(run: RunState, status: Status, code: str, duration: float, **more: Any) -> RunResult:
+    issues = sorted(run.issues, key=lambda issue: issue.code != code)  # the reason leads
     return RunResult(
-        status=status, code=code, issues=list(run.issues), cost_usd=usd(run.cost), saved_usd=usd(run.saved),
+        status=status, code=code, issues=issues, cost_usd=usd(run.cost), saved_usd=usd(run.saved),
         ceiling_usd=usd(run.limits.ceiling), run_id=run.run_id, tenant=run.tenant.tenant, model=run.model,
         turns=run.turns, steps=run.steps, duration_s=duration, **more,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from coordinator.domain.events import Kind
 from coordinator.domain.ports import Errand, Offload, Stragglers
 from coordinator.domain.scope import TenantContext
 from coordinator.domain.tool import Tool
-from coordinator.engine.apart import Apart
+from coordinator.engine.apart import Apart, closed
 
 T = TypeVar("T")
 
@@ -133,32 +133,40 @@ class ToolCore:
         if tier.blocking:
             return await self._offload(_bound(tier.function, arguments), errand=errand)
         self._stragglers.check(call.dependency)
-        return await self._apart(lambda: _contained(tier.function(**arguments)), call.scope.run.loop, errand)
+        return await self._apart(lambda: contained(tier.function(**arguments)), call.scope.run.loop, errand)
 
 
 class ToolLeftError(Exception):
-    """A tool tried to leave: it raised SystemExit, or a cancellation that nobody had asked for."""
+    """A tool tried to leave: it raised SystemExit or its like, or a cancellation that nobody had asked for."""
 
 
-async def _contained(work: Coroutine[Any, Any, T]) -> T:
+async def contained(work: Coroutine[Any, Any, T]) -> T:
     """Await *work*; its try to leave is a crash like any other, never the end of the program or of the run."""
     try:
         return await work
-    except SystemExit as error:
-        raise ToolLeftError("SystemExit") from error
-    except asyncio.CancelledError as error:
+    except BaseException as error:
+        if _leaves(error):
+            raise ToolLeftError(type(error).__name__) from error
+        raise
+
+
+def _leaves(error: BaseException) -> bool:
+    if isinstance(error, asyncio.CancelledError):
         task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        raise ToolLeftError("CancelledError") from error
+        return task is not None and not task.cancelling()
+    if isinstance(error, GeneratorExit):
+        return not closed(error)
+    return not isinstance(error, Exception | KeyboardInterrupt)
 
 
 def _bound(function: Callable[..., T], arguments: dict[str, Any]) -> Callable[[], T]:
     def work() -> T:
         try:
             return function(**arguments)
-        except SystemExit as error:
-            raise ToolLeftError("SystemExit") from error
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                raise ToolLeftError(type(error).__name__) from error
+            raise
 
     return work
 

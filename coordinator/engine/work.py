@@ -11,6 +11,7 @@ from coordinator.domain.events import Kind
 from coordinator.domain.ports import Account
 from coordinator.domain.scope import Rights, RunState, Scope
 from coordinator.domain.team import Agent
+from coordinator.engine.apart import closed
 from coordinator.engine.context import Context
 from coordinator.engine.crew import Crew
 from coordinator.engine.slots import Place
@@ -49,7 +50,9 @@ async def perform(member: Agent[Any], brief: Brief, ctx: Context) -> Report[Any]
         if cancelling(scope.run):
             raise
         return _failed(ctx, _crashed(ctx, error))
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the edge of an agent may catch everything
+    except BaseException as error:  # the edge of an agent may catch everything
+        if isinstance(error, KeyboardInterrupt) or (isinstance(error, GeneratorExit) and closed(error)):
+            raise
         return _failed(ctx, _crashed(ctx, error))
     if member.report is not None and not isinstance(output, member.report):
         promised, given = member.report.__name__, type(output).__name__

@@ -64,13 +64,12 @@ class Measured:
         self.most_memory = self.memory
         self.events = 0
         self.now = 0.0
-        self._down: dict[str, int] = {}
         self._fullest = Fullest()
 
     @property
     def down(self) -> Sequence[str]:
         """The dependencies whose breakers are not closed."""
-        return tuple(self._down)
+        return tuple(self.timeline.down)
 
     def __call__(self, event: Event) -> None:
         """Count what happened."""
@@ -93,17 +92,18 @@ class Measured:
         """Count a run that began *late* seconds after it was meant to."""
         self.now = at
         self.started += 1
-        self.in_flight += 1
+        there = self.timeline.at(at)
+        self.timeline.in_flight = self.in_flight = self.in_flight + 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         self.late_starts.add(late)
-        there = self.timeline.at(at)
         there.started += 1
         there.in_flight = max(there.in_flight, self.in_flight)
 
     def end(self, at: float, latency: float, result: RunResult, *, warm: bool) -> None:
         """Count a run that ended with *result*, *latency* seconds after it was meant to begin."""
         self.now = at
-        self.in_flight -= 1
+        there = self.timeline.at(at)
+        self.timeline.in_flight = self.in_flight = self.in_flight - 1
         self.ended += 1
         self.statuses[result.status.value] += 1
         if result.status is not Status.COMPLETED:
@@ -112,7 +112,6 @@ class Measured:
         self.spent += cost
         self.dearest = max(self.dearest, cost)
         self.run_seconds += latency
-        there = self.timeline.at(at)
         there.ended += 1
         there.spent += cost
         if result.status is Status.REFUSED:
@@ -127,7 +126,8 @@ class Measured:
     def gone(self, at: float) -> None:
         """Count a run that was called off."""
         self.now = at
-        self.in_flight -= 1
+        self.timeline.at(at)
+        self.timeline.in_flight = self.in_flight = self.in_flight - 1
         self.ended += 1
         self.statuses[Status.CANCELLED.value] += 1
 
@@ -137,7 +137,7 @@ class Measured:
         there = self.timeline.at(at)
         there.in_flight = max(there.in_flight, self.in_flight)
         self._fullest.look(at, there, self.timeline.width, held.ledger.books())
-        for dependency, rank in self._down.items():
+        for dependency, rank in self.timeline.down.items():
             there.breakers[dependency] = max(rank, there.breakers.get(dependency, CLOSED))
         self.memory = resident()
         self.most_memory = max(self.most_memory, self.memory)
@@ -156,6 +156,6 @@ class Measured:
         if state == "open":
             self.trips[dependency] += 1
         if rank == CLOSED:
-            self._down.pop(dependency, None)
+            self.timeline.down.pop(dependency, None)
         else:
-            self._down[dependency] = rank
+            self.timeline.down[dependency] = rank

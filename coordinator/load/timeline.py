@@ -43,6 +43,10 @@ class Timeline:
         self.width = FIRST_WIDTH_S
         """Seconds of a bin."""
         self.bins: list[Bin] = []
+        self.in_flight = 0
+        """Runs in flight now; a stretch in which nothing happened has as many."""
+        self.down: dict[str, int] = {}
+        """How bad the breakers that are not closed are now."""
 
     def at(self, seconds: float) -> Bin:
         """Return the bin of the moment *seconds* after the beginning."""
@@ -50,8 +54,16 @@ class Timeline:
             self._widen()
         place = int(max(0.0, seconds) / self.width)
         while len(self.bins) <= place:
-            self.bins.append(Bin())
+            self.bins.append(self._next())
         return self.bins[place]
+
+    def _next(self) -> Bin:
+        new = Bin()
+        new.in_flight = self.in_flight
+        new.breakers = dict(self.down)
+        if self.bins:
+            new.used = dict(self.bins[-1].used)
+        return new
 
     def _widen(self) -> None:
         for left, right in zip(self.bins[::2], self.bins[1::2], strict=False):

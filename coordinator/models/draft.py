@@ -86,8 +86,8 @@ class Draft(ABC):
 
 
 def count(usage: Mapping[str, Any], name: str) -> int:
-    """Return how many tokens *usage* tells under *name*; 0 when it does not."""
-    return int(usage.get(name) or 0)
+    """Return how many tokens *usage* tells under *name*; 0 when it does not, or tells a number below it."""
+    return max(0, int(usage.get(name) or 0))
 
 
 def wish(name: Any, tool: Any, arguments: Any, signature: Any = "") -> ToolUse:

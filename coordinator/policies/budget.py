@@ -1,6 +1,7 @@
 """Budget: the worst case of an attempt is held before it, and what it cost is booked after it."""
 
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from operator import is_
 from typing import Any, Protocol, TypeVar
 
@@ -14,7 +15,6 @@ from coordinator.domain.layer import Handler
 from coordinator.domain.model import ModelReply, ModelRequest
 from coordinator.domain.money import TOKENS_PER_MESSAGE, Price, Usage, dollars
 from coordinator.domain.outcomes import Charge, consequence
-from coordinator.domain.paying import PAYING
 from coordinator.domain.result import Issue
 from coordinator.domain.scope import Scope
 
@@ -36,6 +36,9 @@ MIN_OUTPUT_TOKENS = 256
 
 # Text has 0.2 to 0.3 tokens a byte. Who bills far less for a prompt counts something else, and is not relied upon.
 PLAUSIBLE_BYTES_PER_TOKEN = 8
+
+_PAYING: ContextVar[tuple[ports.Ledger, ...]] = ContextVar("_PAYING", default=())
+"""The ledgers on which the priced tools hold money that the current code runs inside of."""
 
 # Of shorter requests the reply's limit is the dearer part, and a closer look at the prompt would cost time for nothing.
 WORTHWHILE_BYTES = 4096
@@ -107,6 +110,9 @@ class ModelPrices:
     def paid(self, call: ModelCall, reply: ModelReply, held: int) -> tuple[int, ModelReply]:
         """Price the usage that the reply reports, and remember it while the conversation goes on."""
         cost = (self._prices.get(call.dependency) or self._price(call)).cost(reply.usage)
+        if reply.reuse is not None:
+            call.scope.run.saved += cost
+            return 0, reply.reused(reply.reuse, cost)
         if call.request.size >= WORTHWHILE_BYTES:
             _remember(call, reply, call.scope.run.own(self, _Talks))
         return cost, ModelReply(
@@ -251,7 +257,7 @@ class Budget:
         standing = Standing(who.tenant, who.weight, run.order, call.attempt)
         while True:
             accounts = self._accounts(call.scope)
-            if self._ledger in PAYING.get():
+            if self._ledger in _PAYING.get():
                 return self._ledger.reserve(accounts, bound, least)
             began = run.loop.time()
             try:
@@ -262,11 +268,11 @@ class Budget:
                 return held
 
     async def _inside(self, call: A_inner, then: Handler[A_inner, R_inner]) -> R_inner:
-        token = PAYING.set((*PAYING.get(), self._ledger))
+        token = _PAYING.set((*_PAYING.get(), self._ledger))
         try:
             return await then(call)
         finally:
-            PAYING.reset(token)
+            _PAYING.reset(token)
 
     def _charge(self, call: Attempt, held: ports.Reservation, error: BaseException) -> None:
         charge = consequence(error).money
@@ -274,7 +280,7 @@ class Budget:
             held.release()
             return
         cost = held.amount
-        if charge is Charge.REPORTED and isinstance(error, Fault) and error.usage is not None:
+        if charge is Charge.REPORTED and isinstance(error, Fault) and error.usage and error.usage.plausible:
             cost = self._pricing.reported(call, error.usage)
         self._settle(call, held, cost, uncertain=charge is Charge.UNCERTAIN)
 

@@ -39,7 +39,9 @@ class Deadline:
         timer = Timer(when, call.scope.run.loop, self._alarms)
         try:
             with timer:
-                return await then(call)
+                reply = await then(call)
+            if not timer.expired:  # else what is inside has swallowed its end, and comes too late
+                return reply
         except TimeoutError:
             if not timer.expired:
                 raise

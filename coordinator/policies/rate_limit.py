@@ -52,6 +52,9 @@ class RateLimit:
             raise
         if isinstance(reply, ModelReply) and isinstance(call, ModelCall):
             usage, quota = reply.usage, reply.quota
+            if reply.reuse is not None:  # another call's reply, which that one counts
+                permit.refund()
+                return reply
             permit.correct(usage.input_tokens + usage.output_tokens)
             self._estimates.learn(call.dependency, call.request.size, usage)
             if quota is not None:

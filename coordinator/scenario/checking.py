@@ -1,6 +1,7 @@
 """Whether the team has what a scenario names, and whether its world can be read."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from coordinator.scenario.file import ScenarioFile
 from coordinator.scenario.inputs import Inputs
 from coordinator.settings import Settings
 from coordinator.simulation.faults import FaultRule, names_model
+
+ALIKE = 0.8
+"""How alike two names of a world are, from 0 to 1, when one is taken for a misspelling of the other."""
 
 
 def check_names(document: Document, file: ScenarioFile, team: Team, settings: Settings) -> None:
@@ -77,12 +81,26 @@ def misnamed(fault: FaultRule, team: Team, settings: Settings) -> Invalid | None
     return Invalid(f"tool {fault.tool} has no tier {fault.tier}", code="unknown_tier", hint=hint)
 
 
-def find_world(document: Document, file: ScenarioFile, inputs: Inputs) -> dict[str, Path]:
+def find_world(document: Document, file: ScenarioFile, inputs: Inputs, places: Mapping[str, Path]) -> dict[str, Path]:
     """Return the files and folders of the scenario's world.
 
+    Args:
+        document: the scenario file.
+        file: what it says.
+        inputs: its inputs.
+        places: those of the settings, which stand where the scenario names none.
+
     Raises:
-        Invalid: `missing_path`, with the line, when one can be neither read nor listed.
+        Invalid: `bad_scenario`, when a name looks like a misspelt one of *places*, which would stand in silently;
+            `missing_path` when one can be neither read nor listed; both with the line.
     """
+    silent = [name for name in places if name not in file.world]
+    for name in file.world:
+        if name not in places and (meant := get_close_matches(name, silent, n=1, cutoff=ALIKE)):
+            raise document.wrong(
+                ("world", name), f"unknown name {name!r} in world",
+                hint=f"did you mean {meant[0]}? if both are meant, give both",
+            )  # fmt: skip
     world = {name: inputs.path(text, ("world", name)) for name, text in file.world.items()}
     for name, path in world.items():
         reason = _unusable(path)

@@ -1,5 +1,6 @@
 """Inputs of a scenario: values that a user may replace, and where they are used."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,14 +28,14 @@ class Inputs:
 
     Args:
         document: the scenario file; its values may still be of any type.
-        given: values by name that replace those of the file.
+        given: values by name that replace those of the file: text, or paths.
         folder: where the user stands.
 
     Raises:
-        Invalid: `unknown_input`, when *given* names one that the file does not declare.
+        Invalid: `unknown_input`, when *given* names one that the file does not declare; `usage`, when one is no text.
     """
 
-    def __init__(self, document: Document, given: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, document: Document, given: Mapping[str, str | Path], folder: Path) -> None:
         self._document = document
         declared = document.values.get("inputs")
         own = declared if isinstance(declared, dict) else {}
@@ -44,7 +45,7 @@ class Inputs:
                 raise document.wrong(
                     ("inputs",), f"there is no input named {name!r}", hint=nearest(name, own), code="unknown_input"
                 )
-            self._inputs[name] = Input(text, folder)
+            self._inputs[name] = Input(_given(name, text), folder)
 
     def fill(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return *values* with every `${name}` replaced, except under RAW keys.
@@ -95,3 +96,11 @@ class Inputs:
     def _unknown(self, name: str, place: Place) -> Invalid:
         hint = nearest(name, self._inputs) if self._inputs else f"declare it: `inputs: {{{name}: …}}`"
         return self._document.wrong(place, f"${{{name}}} is not an input", hint=hint, code="unknown_input")
+
+
+def _given(name: str, given: object) -> str:
+    if isinstance(given, str | Path):
+        return os.fspath(given)
+    raise Invalid(
+        f"the input {name!r} should be text or a path, not {given!r}", code="usage", hint="give it as a str or a Path"
+    )

@@ -33,7 +33,7 @@ class Overrides:
     task: str | None = None
     tenant: str | None = None
     model: str | None = None
-    inputs: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str | Path] = field(default_factory=dict)
     folder: Path = Path()
     content: bool = False
     """Whether events carry what is said, although the settings may not ask for it."""
@@ -45,7 +45,7 @@ async def run_scenario(
     task: str | None = None,
     tenant: str | None = None,
     model: str | None = None,
-    inputs: Mapping[str, str] | None = None,
+    inputs: Mapping[str, str | Path] | None = None,
     observers: Sequence[Observer] = (),
 ) -> RunResult:
     """Run the scenario at *path* once; its expectations are not judged.
@@ -82,7 +82,8 @@ def open_scenario(path: Path, overrides: Overrides | None = None) -> Scenario:
     if asked.content:
         settings = settings.model_copy(update={"content": True})
     check_names(document, file, team, settings)
-    world = {**settings.places(), **find_world(document, file, inputs)}
+    places = settings.places()
+    world = {**places, **find_world(document, file, inputs, places)}
     script = _script(document, file, asked)
     return Scenario(document, file, team, settings, world, script, model_given=asked.model is not None)
 
@@ -98,13 +99,16 @@ def _parse(document: Document, inputs: Inputs, asked: Overrides) -> ScenarioFile
         raise complaint(document, error) from None
 
 
-def _literal(name: str, given: str) -> str:
+def _literal(name: str, given: object) -> str:
+    hint = f"leave it out to keep the scenario's own {name}"
+    if not isinstance(given, str):
+        raise Invalid(f"the given {name} is no text: {given!r}", code="usage", hint=hint)
     if not given.strip():
-        raise Invalid(f"--{name} is empty", code="usage", hint=f"leave it out to keep the scenario's own {name}")
+        raise Invalid(f"the given {name} is empty", code="usage", hint=hint)
     try:
         given.encode()
     except UnicodeEncodeError:
-        raise Invalid(f"--{name} is not UTF-8 text", code="usage", hint="check the terminal's encoding") from None
+        raise Invalid(f"the given {name} is not UTF-8 text", code="usage", hint="check its encoding") from None
     return given
 
 

@@ -119,6 +119,12 @@ def test_every_order_of_a_list_must_be_mentioned(request_: str) -> None:
         "you hear from my lawyer", "my barrister", "I need legal advice", "our legal team writes to you",
         "I take this to court", "take the matter to court", "a court case", "see you in court", "See you in Court!",
         "small claims!", "litigation follows", "the tribunal decides",
+        "We'll see each other before the judge.", "This is fraud, I will go to the police.", "I call the police",
+        "I will file a complaint with the consumer protection agency.", "cease-and-desist!", "a class-action",
+        "small-claims court", "I will see a judge about this", "Let a judge decide.", "This is fraud!",
+        "Expect a letter from my advocate", "initiate a chargeback", "a charge-back", "I dispute the charge with you",
+        "I will hold you liable", "You will be held liable for this", "we hold your company accountable",
+        "see you in small-claims-court", "legal-action", "law-suit", "I report you to the consumer-protection office",
     ],
 )  # fmt: skip
 def test_legal_matters_always_go_to_a_person(request_: str) -> None:
@@ -143,6 +149,17 @@ def test_money_back_always_goes_to_a_person(request_: str) -> None:
         "The food court voucher",
         "Is the courtyard a pick-up point?",
         "I pursue no discount",
+        "Is there a customer protection plan?",
+        "Do you sell a consumer protection plan for phones?",
+        "How do I judge the quality?",
+        "Can I judge before I buy?",
+        "A police uniform for my son",
+        "the police uniform costume in size M",
+        "What is your return policy?",
+        "Are batteries covered by the warranty?",
+        "Which size do you advocate?",
+        "Is there an extra charge for delivery?",
+        "The parcel went to the police station next door",
     ],
 )
 def test_other_matters_do_not(request_: str) -> None:

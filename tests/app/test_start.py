@@ -5,6 +5,9 @@ import asyncio
 import pytest
 
 from coordinator import AgentContext, Brief, Coordinator, Event, Invalid, Kind, Settings, Status, Team, agent
+from coordinator.domain.content import StopReason
+from coordinator.domain.model import ModelReply, ModelRequest
+from coordinator.domain.money import Usage
 
 
 @agent()
@@ -37,6 +40,59 @@ async def test_a_cancelled_run_has_a_result_that_says_so() -> None:
         assert (result.status, result.code, result.run_id) == (Status.CANCELLED, "cancelled", handle.run_id)
         assert 1.4 < result.duration_s < 1.6
         assert await handle.cancel() == result
+
+
+async def test_a_run_that_was_called_off_is_cancelled_also_when_its_agent_swallows_that() -> None:
+    @agent()
+    async def stubborn(brief: Brief, ctx: AgentContext) -> str:
+        try:
+            await asyncio.sleep(100)
+        except asyncio.CancelledError:
+            return "as if nothing had happened"
+        return "slept"
+
+    async with Coordinator(Team(stubborn), Settings(world={})) as coordinator:
+        handle = coordinator.start("1")
+        await asyncio.sleep(1)
+        assert (await handle.cancel()).status is Status.CANCELLED
+
+
+async def test_a_key_whose_run_was_refused_for_now_may_be_tried_again() -> None:
+    settings = Settings(world={}, admission={"runs": 1, "waiting": 0}, deadline_s=10_000)
+    async with Coordinator(Team(manager), settings) as coordinator:
+        busy = coordinator.start("5")
+        await asyncio.sleep(0)
+        refused = await coordinator.start("1", key="k").result()
+        assert (refused.status, refused.code) == (Status.REFUSED, "admission_full")
+        await busy.result()
+        assert (await coordinator.start("1", key="k").result()).status is Status.COMPLETED
+
+
+async def test_work_that_an_agent_leaves_behind_keeps_no_account_open() -> None:
+    tasks = []
+
+    @agent()
+    async def careless(brief: Brief, ctx: AgentContext) -> str:
+        branch = ctx.fork("behind")
+        tasks.append(asyncio.ensure_future(ask(branch, brief)))
+        await asyncio.sleep(0.5)
+        return "done"
+
+    async def ask(ctx: AgentContext, brief: Brief) -> str:
+        return await ctx.ask(brief.request)
+
+    async def slow(model: str, request: ModelRequest) -> ModelReply:
+        await asyncio.sleep(3)
+        return ModelReply("late", (), StopReason.END, Usage(1, 1), "slow:m")
+
+    settings = Settings(models={"small": "slow:m"}, prices={"slow:*": {"input": 1, "output": 1}}, world={})
+    async with Coordinator(Team(careless), settings, models={"slow": slow}) as coordinator:
+        first = await coordinator.run("hello")
+        assert first.status is Status.COMPLETED
+        await tasks[0]
+        await coordinator.run("hello")
+        assert first.run_id not in str(coordinator.snapshot().accounts)
+        await tasks[1]
 
 
 async def test_one_key_starts_one_run_for_each_tenant() -> None:

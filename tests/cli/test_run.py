@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -158,7 +159,7 @@ BAD = [
     (["run", "one.yaml", "--model", "offline:foo"], "task: hi", "--model: there is no model 'offline:foo'"),
     (["run", "one.yaml", "--set", "a=1", "--set", "a=2"], "task: hi", "--set a is given twice"),
     (["run", "one.yaml", "--set", "shelf=x"], "task: hi", "no input named 'shelf'"),
-    (["run", "one.yaml", "--task", ""], "task: hi", "--task is empty"),
+    (["run", "one.yaml", "--task", ""], "task: hi", "the given task is empty"),
     (["run", "one.yaml", "--model", "nowhere:x"], "task: hi", "no model 'nowhere:x'"),
     (["run", "one.yaml", "--events", "no/such/file"], "task: hi", "--events no/such/file: No such file"),
     (["run", "one.yaml", "--events", "data"], "task: hi", "--events data: Is a directory"),
@@ -270,3 +271,28 @@ def test_interrupted_run_is_cancelled_without_a_traceback(more: list[str], home:
         assert result["run_id"].startswith("r-")
     else:
         assert out == ""
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("pause", [0.0, 0.002, 0.02, 0.1])
+def test_run_that_is_interrupted_again_and_again_ends_with_130(pause: float, home: Path) -> None:
+    (home / "one.yaml").write_text("task: wait\nworld: {shelf: data/shelf}\n")
+    with subprocess.Popen(
+        [sys.executable, "-m", "coordinator", "run", "one.yaml"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell ignores it in what it runs behind
+    ) as process:  # fmt: skip
+        try:
+            assert process.stderr is not None
+            for line in process.stderr:
+                if line.startswith("boss: listen"):
+                    break
+            for _ in range(3 if pause else 40):
+                process.send_signal(signal.SIGINT)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(pause or 0.005)
+            _, err = process.communicate(timeout=20)
+        finally:
+            process.kill()  # leaving the block waits for its end
+    assert process.returncode == 130
+    assert "Traceback" not in err

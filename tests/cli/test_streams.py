@@ -64,14 +64,43 @@ def test_events_that_find_no_room_are_one_line_and_the_result_is_kept(
 
 @needs_full
 @pytest.mark.real_time
-def test_result_that_finds_no_room_is_a_failure_told_in_one_line(home: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_result_that_finds_no_room_is_a_failure_told_in_one_line(unbuffered: str, home: Path) -> None:
     (home / "one.yaml").write_text(SCENARIO)
-    buffered = {name: word for name, word in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with FULL.open("wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "coordinator", "run", "one.yaml"],
-            stdout=full, stderr=subprocess.PIPE, env=buffered, text=True, check=False, timeout=30,
+            stdout=full, stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": unbuffered}, text=True,
+            check=False, timeout=30,
         )  # fmt: skip
     assert done.returncode == 5
-    assert done.stderr.splitlines()[-1] == "error[system]: No space left on device"
+    told = "error[system]: standard output: No space left on device; make room there, or write it somewhere else"
+    assert done.stderr.splitlines()[-1] == told
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=["", "json"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_reader_that_goes_away_is_never_taken_for_a_status_of_the_run(
+    more: list[str], unbuffered: str, home: Path
+) -> None:
+    (home / "one.yaml").write_text(SCENARIO)
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        done = subprocess.run(
+            [sys.executable, "-m", "coordinator", "run", "one.yaml", *more],
+            stdout=pipe, stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": unbuffered}, text=True,
+            check=False, timeout=30,
+        )  # fmt: skip
+    assert done.returncode == 141
+    assert "Traceback" not in done.stderr
+
+
+@needs_full
+def test_page_that_finds_no_room_names_its_file(command: Command) -> None:
+    assert command("run", "one.yaml", scenario=SCENARIO)[0] == 0
+    code, out, err = command("trace", "--html", str(FULL))
+    assert (code, out) == (5, "")
+    assert err == "error[system]: /dev/full: No space left on device; make room there, or write it somewhere else\n"

@@ -27,6 +27,7 @@ from coordinator.domain.content import StopReason
 from coordinator.domain.model import ModelReply
 from coordinator.domain.money import Usage
 from coordinator.engine.slots import Place, Slots
+from coordinator.engine.tools import contained
 
 
 @tool()
@@ -120,20 +121,49 @@ async def test_a_tool_that_raises_a_cancellation_of_its_own_is_a_crash_of_the_to
     assert (await result_of(manager)).code == "tool_crashed"
 
 
-@pytest.mark.parametrize("where", ["agent", "tool"])
-async def test_leaving_the_interpreter_is_a_crash_not_an_exit(where: str) -> None:
+class Leaving(BaseException):
+    """An error of a kind of its own, which no `except Exception` catches."""
+
+
+@pytest.mark.parametrize("where", ["agent", "tool", "blocking_tool"])
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), Leaving()], ids=lambda error: type(error).__name__)
+async def test_leaving_the_interpreter_is_a_crash_not_an_exit(where: str, error: BaseException) -> None:
     @tool()
     async def leave() -> str:
         """Leave."""
-        raise SystemExit(3)
+        raise error
 
-    @agent(tools=[leave])
+    @tool()
+    def block() -> str:
+        """Leave a thread."""
+        raise error
+
+    @agent(tools=[leave, block])
     async def manager(brief: Brief, ctx: AgentContext) -> str:
         if where == "agent":
-            raise SystemExit(3)
-        return await ctx.use(leave, {})
+            raise error
+        return await ctx.use(leave if where == "tool" else block, {})
 
-    assert (await result_of(manager)).code == f"{where}_crashed"
+    assert (await result_of(manager)).code == f"{where.removeprefix('blocking_')}_crashed"
+
+
+def test_a_tool_and_an_agent_that_are_closed_from_outside_end_in_silence() -> None:
+    ended = []
+
+    async def hang() -> str:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("closed")
+        return ""
+
+    async def open_and_leave() -> None:
+        work = contained(hang())
+        work.send(None)
+        work.close()
+
+    asyncio.run(open_and_leave())
+    assert ended == ["closed"]
 
 
 async def test_a_refusal_inside_an_agents_own_task_group_keeps_its_code() -> None:

@@ -176,3 +176,31 @@ async def test_tenants_reach_tools_and_never_models() -> None:
     async with Coordinator(Team(manager), settings(), models=scripted()) as coordinator:
         await coordinator.run("hi", tenant="acme")
     assert seen == ["acme"]
+
+
+@pytest.mark.parametrize("status", ["flagged", "escalated"])
+async def test_a_run_that_is_not_completed_says_why_even_when_its_manager_does_not(status: str) -> None:
+    @agent()
+    async def manager(brief: Brief, ctx: AgentContext) -> Reply:
+        return Reply(text=brief.request, status=status)  # type: ignore[arg-type]  # one of the literals
+
+    async with Coordinator(Team(manager), settings(), models=scripted()) as coordinator:
+        silent, said = await coordinator.run(" "), await coordinator.run("ask\nthe desk " + "again " * 50)
+    assert (silent.status, silent.code) == (status, status)
+    assert silent.issues == [Issue(code=status, message=f"the manager ended the run {status} and gave no reason")]
+    assert said.issues[0].message.startswith(f"the manager ended the run {status} and gave no reason: ask the desk")
+    assert said.issues[0].message.endswith("…")
+    assert len(said.issues[0].message) < 200
+
+
+async def test_the_first_reason_of_the_manager_leads_whatever_was_noted_before() -> None:
+    @agent()
+    async def manager(brief: Brief, ctx: AgentContext) -> Reply:
+        ctx.flag("left_out", "one file cannot be read")
+        return Reply(text="", status="escalated", reasons=[Issue(code="nothing_found", message="no answer")])
+
+    async with Coordinator(Team(manager), settings(), models=scripted()) as coordinator:
+        result = await coordinator.run("hi")
+    assert (result.code, [issue.code for issue in result.issues]) == ("nothing_found", ["nothing_found", "left_out"])
+    with pytest.raises(Refused, match="no answer"):
+        result.raise_for_status()

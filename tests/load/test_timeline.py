@@ -19,3 +19,12 @@ def test_a_wider_bin_keeps_the_worst_state_of_a_breaker():
     timeline.at(1.0).breakers["crm"] = OPEN
     timeline.at(1_000_000.0)
     assert timeline.bins[0].breakers == {"crm": OPEN}
+
+
+def test_a_stretch_in_which_nothing_happened_is_as_the_one_before_it_ended():
+    timeline = Timeline()
+    timeline.at(0.0).used["global"] = 0.5
+    timeline.in_flight, timeline.down = 20, {"crm": OPEN}
+    late = timeline.at(1.0)
+    assert [one.in_flight for one in timeline.bins[1:]] == [20] * 10
+    assert (late.used, late.breakers) == ({"global": 0.5}, {"crm": OPEN})

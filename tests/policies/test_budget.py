@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from coordinator import AgentContext, Brief, Coordinator, Settings, Status, Team, agent
 from coordinator.domain.calls import ModelCall
 from coordinator.domain.content import Message, StopReason, Text
 from coordinator.domain.errors import Invalid, Refused
@@ -232,3 +233,25 @@ def test_what_the_provider_adds_for_tools_and_typed_output_is_part_of_the_bound(
     assert prices.bound(ModelCall(calls.scope, "run/turn", plain, dependency="fake:m")) == plain.size
     assert prices.bound(ModelCall(calls.scope, "run/turn", adorned, dependency="fake:m")) == adorned.size + 530
     assert prices.least(ModelCall(calls.scope, "run/turn", adorned, dependency="fake:m")) == adorned.size + 530
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [Usage(10, 5, cached_tokens=-100_000), Usage(10, 5, cache_write_tokens=-1), Usage(10.5, 5), Usage(float("nan"), 5)],
+    ids=["cached", "written", "fraction", "nan"],
+)
+async def test_usage_that_cannot_be_billed_is_a_fault_and_keeps_nothing_held(usage):
+    async def odd(model: str, request: ModelRequest) -> ModelReply:
+        return ModelReply("hello", (), StopReason.END, usage, "odd:m")
+
+    @agent()
+    async def manager(brief: Brief, ctx: AgentContext) -> str:
+        return str(await ctx.ask(brief.request))
+
+    prices = {"odd:*": {"input": 1, "output": 1, "cached": 3, "cache_write": 3}}
+    settings = Settings(models={"small": "odd:m"}, prices=prices, world={}, tenant_day_usd=1)
+    async with Coordinator(Team(manager), settings, models={"odd": odd}) as coordinator:
+        result = await coordinator.run("hello")
+        (day,) = coordinator.snapshot().accounts
+    assert (result.status, result.code) == (Status.FAILED, "bad_reply")
+    assert (day.reserved, day.reservations, type(day.settled)) == (0, 0, int)

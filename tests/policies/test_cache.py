@@ -1,4 +1,4 @@
-"""Laws of the cache: what was answered, or is being answered, is not asked again; within a tenant and for a while."""
+"""Laws of cache and coalescing: what was answered, or is being answered, is not asked again, within a tenant."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from coordinator.domain.content import StopReason
 from coordinator.domain.errors import CoordinatorError, Fault, Reached
 from coordinator.domain.model import ModelReply, ModelRequest, Reuse
 from coordinator.domain.money import Usage
-from coordinator.domain.paying import PAYING
 from coordinator.policies.cache import Cache
+from coordinator.policies.coalescing import Coalescing
 from coordinator.stores.memory.replies import Replies
 
 
@@ -100,69 +100,65 @@ async def test_a_reply_that_was_cut_off_or_refused_is_not_kept(calls, cache, sto
     assert provider.calls == 2
 
 
-async def test_identical_requests_in_flight_are_sent_once_and_one_of_them_pays(calls, cache, replies):
+@pytest.fixture
+def line(replies: Replies) -> Coalescing:
+    return Coalescing(replies)
+
+
+async def test_identical_requests_in_flight_are_sent_once(calls, line, replies):
     provider = Provider()
-    answers = await asyncio.gather(*(cache(calls.of_model(), provider) for _ in range(50)))
+    answers = await asyncio.gather(*(line(calls.of_model(), provider) for _ in range(50)))
     assert (provider.calls, {answer.text for answer in answers}) == (1, {"answer 1"})
-    assert sorted(answer.cost for answer in answers) == [0] * 49 + [7]
+    assert [answer.reuse for answer in answers] == [None] + [Reuse.FLIGHT] * 49
     assert replies.snapshot().coalesced == 49
-    assert calls.run.waits["the same request"] == pytest.approx(49, abs=0.01)
 
 
-async def test_without_a_time_requests_in_flight_are_shared_and_nothing_is_kept(calls, now):
-    cache, provider = Cache(Replies(0, 4, now)), Provider()
-    await asyncio.gather(*(cache(calls.of_model(), provider) for _ in range(3)))
-    await cache(calls.of_model(), provider)
-    assert provider.calls == 2
+async def test_requests_to_another_model_or_after_the_reply_are_sent(calls, line):
+    provider = Provider()
+    await asyncio.gather(line(calls.of_model(), provider), line(calls.of_model(dependency="other:m"), provider))
+    await line(calls.of_model(), provider)
+    assert provider.calls == 3
+
+
+async def test_a_reply_that_was_cut_off_is_its_senders_alone(calls, line):
+    provider = Provider(stop=StopReason.MAX_TOKENS)
+    answers = await asyncio.gather(*(line(calls.of_model(), provider) for _ in range(3)))
+    assert sorted(answer.text for answer in answers) == ["answer 1", "answer 2", "answer 3"]
 
 
 @pytest.mark.parametrize(
     "failure",
-    [Fault("down", reached=Reached.YES, code="server_error"), Invalid("too long", code="context_too_long")],
-    ids=["fault", "invalid"],
-)
-async def test_a_failure_of_provider_or_request_is_everybodys(calls, cache, failure):
+    [
+        Fault("down", reached=Reached.YES, code="server_error"), Invalid("too long", code="context_too_long"),
+        Refused("no money", code="budget_exhausted"),
+    ],
+    ids=["fault", "invalid", "refused"],
+)  # fmt: skip
+async def test_a_failure_is_its_senders_alone_and_the_others_send_their_own(calls, line, failure):
     provider = Provider(failure)
-    results = await asyncio.gather(*(cache(calls.of_model(), provider) for _ in range(5)), return_exceptions=True)
-    assert (provider.calls, results) == (1, [failure] * 5)
+    results = await asyncio.gather(*(line(calls.of_model(), provider) for _ in range(5)), return_exceptions=True)
+    assert (provider.calls, results[0]) == (5, failure)
+    assert all(isinstance(result, ModelReply) for result in results[1:])
 
 
-async def test_a_refusal_concerns_one_alone_and_another_asks(calls, cache):
-    provider = Provider(Refused("no money", code="budget_exhausted"))
-    results = await asyncio.gather(*(cache(calls.of_model(), provider) for _ in range(5)), return_exceptions=True)
-    assert provider.calls == 2
-    assert [getattr(result, "code", "ok") for result in results] == ["budget_exhausted", "ok", "ok", "ok", "ok"]
-
-
-async def test_when_the_one_who_asks_is_cancelled_another_asks(calls, cache):
+async def test_when_the_sender_is_cancelled_one_of_the_others_sends_for_all(calls, line):
     provider = Provider()
-    tasks = [asyncio.ensure_future(cache(calls.of_model(), provider)) for _ in range(3)]
+    tasks = [asyncio.ensure_future(line(calls.of_model(), provider)) for _ in range(4)]
     await asyncio.sleep(0.5)
     tasks[0].cancel()
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(results[0], asyncio.CancelledError)
-    assert [result.text for result in results[1:]] == ["answer 2", "answer 2"]
+    assert [result.text for result in results[1:]] == ["answer 2"] * 3
 
 
-async def test_one_who_waits_may_leave_without_harm_to_the_others(calls, cache):
+async def test_one_who_waits_may_leave_without_harm_to_the_others(calls, line):
     provider = Provider()
-    tasks = [asyncio.ensure_future(cache(calls.of_model(), provider)) for _ in range(3)]
+    tasks = [asyncio.ensure_future(line(calls.of_model(), provider)) for _ in range(3)]
     await asyncio.sleep(0.5)
     tasks[1].cancel()
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(results[1], asyncio.CancelledError)
     assert (provider.calls, results[0].text, results[2].text) == (1, "answer 1", "answer 1")
-
-
-async def test_one_who_holds_money_does_not_wait_for_one_who_may_need_it(calls, cache):
-    provider = Provider()
-
-    async def inside_a_priced_tool() -> ModelReply:
-        PAYING.set((object(),))  # type: ignore[arg-type]  # any ledger
-        return await cache(calls.of_model(), provider)
-
-    await asyncio.gather(cache(calls.of_model(), provider), inside_a_priced_tool())
-    assert provider.calls == 2
 
 
 def test_no_tenant_pushes_the_others_out(now):
@@ -192,7 +188,7 @@ class Once:
     async def __call__(self, model: str, request: ModelRequest) -> ModelReply:
         self.calls += 1
         await asyncio.sleep(1)
-        return ModelReply("done", (), StopReason.END, Usage(1000, 100), "once:m")
+        return ModelReply("done", (), StopReason.END, Usage(10, 100), "once:m")
 
 
 @pytest.fixture
@@ -220,6 +216,50 @@ async def test_the_bill_and_the_events_say_what_the_cache_has_spared(open_coordi
     assert (other.cost_usd, other.saved_usd) == (first.cost_usd, 0.0)
     told = [event.data.get("reuse") for event in events if event.kind.value == "model.ended"]
     assert told == [None, "cache", None]
+
+
+async def test_of_identical_requests_in_flight_one_pays_and_gates_and_accounts_get_the_rest_back(open_coordinator):
+    model, events = Once(), []
+    settings = {"cache": {"for_s": 0}, "tenant_day_usd": 1, "rates": {"once:m": {"tokens": 100_000}}}
+    async with open_coordinator(model, events, **settings) as coordinator:
+        results = await asyncio.gather(*(coordinator.run("hello", tenant="acme") for _ in range(5)))
+        spent = [account.settled for account in coordinator.snapshot().accounts]
+        (gate,) = coordinator.snapshot().gates
+        (estimate,) = coordinator.snapshot().estimates
+    assert model.calls == 1
+    assert sorted(result.cost_usd for result in results) == [0.0] * 4 + [0.00011]
+    assert sorted(result.saved_usd for result in results) == [0.0] + [0.00011] * 4
+    assert (spent, gate.refunded, estimate.output_tokens) == ([110], 4, 100)
+
+
+async def test_who_waits_at_a_gate_of_its_own_keeps_nobody_else_waiting(open_coordinator):
+    model = Once()
+    rates = {"user:slow": {"requests": 1, "per_s": 50}}
+    async with open_coordinator(model, [], cache={"for_s": 0}, rates=rates) as coordinator:
+        loop = asyncio.get_running_loop()
+        await coordinator.run("first", user="slow")
+        began = loop.time()
+        waits = asyncio.ensure_future(coordinator.run("hello", user="slow"))
+        await asyncio.sleep(0.5)
+        quick = await coordinator.run("hello", user="quick")
+        assert (quick.code, quick.issues, loop.time() - began) == ("ok", [], pytest.approx(1.5, abs=0.01))
+        assert (await waits).status is Status.COMPLETED
+
+
+async def test_a_clamp_of_one_session_cuts_nobody_elses_answer(open_coordinator):
+    class Cut(Once):
+        async def __call__(self, model: str, request: ModelRequest) -> ModelReply:
+            self.calls += 1
+            await asyncio.sleep(1)
+            stop = StopReason.END if request.max_output_tokens >= 1024 else StopReason.MAX_TOKENS
+            return ModelReply("done", (), stop, Usage(10, 400), "once:m")
+
+    model = Cut()
+    async with open_coordinator(model, [], cache={"for_s": 60}, session_usd=0.0012) as coordinator:
+        await coordinator.run("something before", user="u", session="spent")
+        asked = (coordinator.run("hello", user="u", session=session) for session in ("spent", "fresh"))
+        spent, fresh = await asyncio.gather(*asked)
+    assert (spent.code, fresh.code) == ("truncated", "ok")
 
 
 async def test_without_the_setting_nothing_is_cached(open_coordinator):

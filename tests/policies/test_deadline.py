@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -34,6 +35,17 @@ async def test_a_run_that_outlives_its_deadline_is_refused_after_its_clean_up(ma
     assert refused.value.code == "deadline_exceeded"
     assert cleaned == ["up"]
     assert asyncio.current_task().cancelling() == 0
+
+
+async def test_who_swallows_its_deadline_comes_too_late(make):
+    async def stubborn(call: Any) -> Any:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return "as if nothing had happened"
+
+    with pytest.raises(Refused) as refused:
+        await Deadline()(make(deadline_s=5.0).of_run(), stubborn)
+    assert refused.value.code == "deadline_exceeded"
 
 
 async def test_the_deadline_ends_the_whole_task_group_of_a_run(make):

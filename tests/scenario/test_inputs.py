@@ -96,3 +96,23 @@ def test_empty_path_never_means_the_current_folder(
         "usage", "one.yaml:3: world.shelf is an empty path, since the input 'shelf' is empty"
     )  # fmt: skip
     assert f"--set {name}=PATH" in error.hint
+
+
+def test_given_input_may_be_a_path(opened: Opened) -> None:
+    assert opened(TEXT, inputs={"shelf": Path("data/other")}).world["shelf"] == Path("data/other")
+
+
+@pytest.mark.parametrize(("given", "shown"), [(5, "5"), (None, "None"), (["x"], "['x']")])
+def test_given_input_that_is_no_text_is_told_in_one_line(given: object, shown: str, fails: Fails) -> None:
+    error = fails(TEXT, inputs={"shelf": given})
+    assert (error.code, error.message) == ("usage", f"the input 'shelf' should be text or a path, not {shown}")
+
+
+@pytest.mark.parametrize("name", ["task", "tenant", "model"])
+@pytest.mark.parametrize("given", ["", " ", 5])
+def test_what_replaces_the_file_is_told_in_words_of_python_and_shell_alike(
+    name: str, given: object, fails: Fails
+) -> None:
+    error = fails(TEXT, **{name: given})
+    assert (error.code, error.message) == ("usage", f"the given {name} is {'empty' if given != 5 else 'no text: 5'}")
+    assert error.hint == f"leave it out to keep the scenario's own {name}"

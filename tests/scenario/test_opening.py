@@ -121,7 +121,7 @@ def test_script_file_is_checked_as_the_scenario_is(home: Path, fails: Fails) -> 
 @pytest.mark.parametrize("given", ["", "  ", "\udcff"])
 def test_override_that_says_nothing_is_refused(name: str, given: str, fails: Fails) -> None:
     error = fails(FINE, **{name: given})
-    assert error.message.startswith(f"--{name} is ")
+    assert error.message.startswith(f"the given {name} is ")
 
 
 def test_model_of_the_scenario_replaces_every_model_class(opened: Opened) -> None:
@@ -155,3 +155,18 @@ def test_scenario_outside_of_any_workspace_is_refused(tmp_path: Path, monkeypatc
     (tmp_path / "one.yaml").write_text(FINE)
     with pytest.raises(Invalid, match=r"no coordinator\.toml"):
         open_scenario(Path("one.yaml"))
+
+
+@pytest.mark.parametrize(("names", "wrong"), [("self: data/shelf", 2), ("shelf: data/shelf, self: data/other", 0)])
+def test_misspelt_name_of_the_world_never_leaves_that_of_the_settings_in_its_place(
+    names: str, wrong: int, home: Path, opened: Opened, fails: Fails
+) -> None:
+    with (home / "coordinator.toml").open("a") as file:
+        file.write('\n[world]\nshelf = "data/other"\n')
+    text = f"task: hi\nworld: {{{names}}}\n"
+    if not wrong:
+        assert set(opened(text).world) == {"shelf", "self"}
+        return
+    error = fails(text)
+    assert error.message.startswith("one.yaml:2: unknown name 'self' in world"), error.message
+    assert error.hint == "did you mean shelf? if both are meant, give both"

@@ -158,3 +158,12 @@ async def test_a_gate_kept_by_name_survives_a_sweep_with_what_it_owes():
         assert isinstance(gates.of("m:m"), Gate)
     assert owing.try_take(0) is not None
     assert not gates.around(scope(user="owing"), "m:m").fits(0)
+
+
+async def test_a_gate_that_somebody_is_on_the_way_to_is_no_second_one_after_a_sweep():
+    gates = Gates(rates={"tenant:*": FEW, "user:*": FEW})
+    way = gates.around(scope("acme", "u"), "find#0")
+    for number in range(SWEEP + 1):
+        gates.around(scope(f"t{number}", None), "find#0")
+    assert way.try_take(0) is not None
+    assert gates.around(scope("acme", "v"), "find#0").try_take(0) is None

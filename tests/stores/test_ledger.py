@@ -134,15 +134,22 @@ def test_uncertain_money_is_booked_and_counted():
     assert (state(ledger, RUN.name).settled, state(ledger, RUN.name).uncertain) == (10, 10)
 
 
-def test_an_account_with_open_reservations_cannot_be_closed():
+def test_an_account_is_forgotten_when_it_is_closed():
     ledger = Ledger()
-    held = ledger.reserve((DAY, RUN), 10)
-    with pytest.raises(RuntimeError, match="open reservations"):
-        ledger.close(RUN.name)
-    held.release()
+    ledger.reserve((DAY, RUN), 10).release()
     ledger.close(RUN.name)
     ledger.close(RUN.name)
     assert [account.name for account in ledger.snapshot()] == [DAY.name]
+
+
+def test_an_account_that_is_closed_while_something_is_held_on_it_is_forgotten_afterwards():
+    ledger = Ledger()
+    held = ledger.reserve((DAY, RUN), 10)
+    ledger.close(RUN.name)
+    assert {account.name: account.reserved for account in ledger.snapshot()} == {DAY.name: 10, RUN.name: 10}
+    held.settle(7)
+    ledger.reserve((DAY, Account("run/next", 100)), 1)
+    assert [account.name for account in ledger.snapshot()] == [DAY.name, "run/next"]
 
 
 def test_negative_amounts_are_wrong():

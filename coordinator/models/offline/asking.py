@@ -1,6 +1,7 @@
 """A question into its parts: what it asks, with the words that an answer must hold and how much each matters."""
 
 import re
+from collections.abc import Sequence
 
 from coordinator.domain.value import value
 from coordinator.models.offline import words
@@ -122,6 +123,11 @@ def telling(part: Part) -> list[Term]:
     """Return the words of *part* that an answer must hold: the full ones, or with only one of them nearly all."""
     full = [term for term in part.terms if term.factor == 1.0]
     return full if len(full) > 1 else [term for term in part.terms if term.factor >= LIGHT] or list(part.terms)
+
+
+def vague(full: Sequence[Term]) -> bool:
+    """Say whether one plain word is all that a question asks about: any sentence may hold it by accident."""
+    return len(full) == 1 and len(full[0].stems) == 1 and full[0].word.isalpha() and full[0].word[1:].islower()
 
 
 def directed(asked: tuple[Part, ...], goal: str) -> tuple[Part, ...]:

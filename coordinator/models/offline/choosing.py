@@ -20,7 +20,7 @@ from coordinator.models.offline.evidence import FOUND_FROM, Finding, Reading
 from coordinator.models.offline.orders import Order, orders
 from coordinator.models.offline.recognising import Said
 from coordinator.models.offline.schemas import Shape, shape
-from coordinator.models.offline.tooling import act_verbs, effect_of, reads_only, things
+from coordinator.models.offline.tooling import act_verbs, is_member, reads_only, things
 from coordinator.models.offline.words import raw_stems, stem, stem_set
 
 MOST_CALLS = 6
@@ -36,7 +36,6 @@ MOST_WORDS, LONGEST_WORD = 24, 60
 """Bounds of a search query, in words and in characters of one word."""
 
 _SEARCHES = frozenset(stem(word) for word in "search find query look lookup grep retrieve ask discover".split())
-_ABOUT_BRIEF = frozenset(field.description for field in Brief.model_fields.values())
 
 
 @value
@@ -68,7 +67,7 @@ def choose(tools: Sequence[ToolSpec], reading: Reading) -> tuple[Wish, ...]:
     """Return the calls of the next turn: reads together, an act alone; nothing when nothing new can be learned."""
     conversation = reading.conversation
     done = {Wish(use.name, use.arguments).canonical for use in conversation.used}
-    members = [spec for spec in tools if _is_member(spec)]
+    members = [spec for spec in tools if is_member(spec)]
     rest = [spec for spec in tools if spec not in members and not _dead(spec, conversation)]
     left = MOST_CALLS - conversation.turns
     if left > 0 and conversation.question.strip():
@@ -212,14 +211,6 @@ def _order(spec: ToolSpec, question: str) -> Order | None:
 
 def _names_object(spec: ToolSpec, question: str) -> bool:
     return not (things(spec) - words.GENERIC).isdisjoint(stem_set(question))
-
-
-def _is_member(spec: ToolSpec) -> bool:
-    """Say whether *spec* hands a brief to a colleague: its arguments are described as a brief's fields are."""
-    described = {sub.description for sub in shape(spec.schema, spec.schema).properties}
-    effect = effect_of(spec)
-    harmless = effect is None or not effect.needs_person
-    return described >= _ABOUT_BRIEF and harmless
 
 
 def _delegations(specs: Sequence[ToolSpec], reading: Reading) -> tuple[Wish, ...]:

@@ -12,7 +12,7 @@ from coordinator.domain.model import ModelRequest
 from coordinator.domain.value import value
 from coordinator.models.offline import gathered
 from coordinator.models.offline.passages import Excerpt
-from coordinator.models.offline.tooling import acting
+from coordinator.models.offline.tooling import acting, is_member
 
 # Codes by which a tool says that it looked and that there is no such thing; every other error means it could not look.
 _ABSENT = re.compile(r"(?:^|_)not_found$|^no_such_")
@@ -110,16 +110,21 @@ def read(request: ModelRequest) -> Conversation:
     for material in materials:
         excerpts += gathered.interleaved(material)
         reported += gathered.remarks(material)
-    acts = acting(request.tools)
+    members = frozenset(spec.name for spec in request.tools if is_member(spec))
+    acts = acting([spec for spec in request.tools if spec.name not in members])
     for use in used:
-        if use.gave:
+        if use.gave and use.name in members:
+            excerpts += gathered.interleaved(use.result)
+            reported += gathered.shortfalls(use.result)
+        elif use.gave:
             reported += gathered.unfinished(use.result)
             excerpts += gathered.interleaved(use.result, deed=use.name in acts) or gathered.spoken(
                 use.result, use.name, deed=use.name in acts
             )
+    reports = (*materials, *(use.result for use in used if use.gave and use.name in members))
     return Conversation(
         question, goal, used, materials, gathered.unique(excerpts), tuple(dict.fromkeys(reported)),
-        any(map(gathered.judged, materials)), acts,
+        any(map(gathered.judged, reports)), acts,
     )  # fmt: skip
 
 

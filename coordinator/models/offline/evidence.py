@@ -11,9 +11,10 @@ from enum import IntEnum
 from math import log
 
 from coordinator.domain.value import value
-from coordinator.models.offline import words
-from coordinator.models.offline.asking import Part, directed, matters, parts, telling
+from coordinator.models.offline import measuring, words
+from coordinator.models.offline.asking import Part, directed, matters, parts, telling, vague
 from coordinator.models.offline.conversation import Conversation
+from coordinator.models.offline.measuring import Kind
 from coordinator.models.offline.passages import Excerpt, Piece, pieces
 from coordinator.models.offline.words import Term, match
 
@@ -45,6 +46,8 @@ class Finding:
     reworded: tuple[str, ...]
     """Words that the sources hold only by a synonym."""
     ranked: tuple[tuple[float, Piece], ...]
+    unmeasured: bool = False
+    """Whether an amount was asked for and none stands beside the words."""
 
 
 @value
@@ -110,7 +113,8 @@ class Library:
         band = Band.FOUND if covered >= FOUND_FROM else Band.POSSIBLY if covered >= POSSIBLY_FROM else Band.NOTHING
         if second_hand and band is Band.POSSIBLY:
             band = Band.FOUND  # what a colleague quotes has lost its surroundings; the colleague's own gaps still count
-        return Finding(part, band, covered, missing, reworded, tuple(ranked) if band else ())
+        unmeasured = band is not Band.FOUND and measuring.kind(part.text) is not Kind.NONE
+        return Finding(part, band, covered, missing, reworded, tuple(ranked) if band else (), unmeasured)
 
     def _weight(self, term: Term) -> float:
         count = len(self.holds)
@@ -121,7 +125,8 @@ class Library:
         """Return the best coverage by words that stand together, in the first passages of a result.
 
         It stays below *found* where a word that was asked is not among them, however much of the part they cover: what
-        is said in other words, or of something else in the same field, is only possibly an answer.
+        is said in other words, or of something else in the same field, is only possibly an answer. So is what holds no
+        amount where one was asked for, and what holds the one plain word of a question under no heading about it.
         """
         best = 0.0
         needed = telling(part)
@@ -132,6 +137,7 @@ class Library:
                 stems, share = _together(piece, following)
                 covered = share * (0.7 * _cover(part, weights, stems, 0.8) + 0.3 * _cover(part, weights, stems, 0.0))
                 answers = share == 1.0 and all(match(term, stems, 0.0) >= words.EXACT for term in needed)
+                answers = answers and _to_the_point(part, needed, piece, following)
                 best = max(best, covered if answers else min(covered, _BELOW_FOUND))
         return best
 
@@ -154,6 +160,22 @@ class Library:
         if part.quantity and any(map(str.isdigit, piece.quote)):
             score += 0.15
         return score + (0.1 if part.how_to and piece.code else 0.0)
+
+
+def _to_the_point(part: Part, needed: Sequence[Term], piece: Piece, following: Piece | None) -> bool:
+    """Say whether a piece that holds every needed word may answer: by an amount, by its heading, or by several words."""
+    full = [term for term in needed if term.factor == 1.0]
+    around = f"{piece.quote} {following.quote if following else ''} {piece.headings} {piece.excerpt.context}"
+    if not full or not all(words.same_form(term, around) for term in full):
+        return False
+    kind = measuring.kind(part.text)
+    if kind and not measuring.holds(kind, part.text, piece.quote):
+        return False
+    if kind in (Kind.MONEY, Kind.COUNT):
+        return all(match(term, piece.stems | _heading(piece), 0.0) >= words.EXACT for term in full)
+    if not vague(full) or piece.excerpt.deed:
+        return True
+    return match(full[0], _heading(piece), 0.0) >= words.EXACT
 
 
 def _together(piece: Piece, following: Piece | None) -> tuple[frozenset[str], float]:

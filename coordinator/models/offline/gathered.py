@@ -43,6 +43,14 @@ _LINES = ("line", "line_number", "lineno", "page")
 # Where something is from has a mark that a plain word has not: "a/b", "a.md", "doc:7", "A17".
 _LOCATOR = re.compile(r"\S*[\d./:#\\]\S*")
 _REPLY = frozenset(Reply.model_fields)
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+# How people and this engine begin to say, or say, that something was not found or could not be looked up.
+_FELL_SHORT = re.compile(
+    r"^\W*(?:not found|could (?:not|only)|cannot|unable to|no source|nothing (?:there|was)|only possibly)\b"
+    r"|\b(?:not|nothing|never)(?: be| been)? (?:found|looked up|available)\b"
+    r"|\b(?:could not|cannot|couldn['’]t|can['’]t) (?:be )?(?:find|look|answer|reach|read)",
+    re.I,
+)
 
 
 def interleaved(found: Any, *, deed: bool = False) -> list[Excerpt]:
@@ -136,6 +144,23 @@ def unfinished(found: Any) -> list[str]:
     reasons = found["reasons"] if isinstance(found["reasons"], list) else []
     told = [reason["message"] for reason in reasons if isinstance(reason, dict) and reason.get("message")]
     return [str(one) for one in told or [found["text"] or f"A member's reply is {found['status']}."]]
+
+
+def shortfalls(found: Any) -> list[str]:
+    """Return what the result of a member says was not found or could not be looked up, whatever its fields are named.
+
+    What a member cites has its own source; every other word is its own, and no evidence of anything.
+    """
+    told = list(remarks(found))
+    cited = " ".join(one.text for one in _excerpts(found))
+    own = [sentence.strip() for text in _own_words(found) for sentence in _SENTENCE.split(text)]
+    return told + [one for one in own if _FELL_SHORT.search(one) and one not in cited]
+
+
+def _own_words(found: Any) -> Iterator[str]:
+    """Yield the texts of a member's result that stand in it directly, or in a list of nothing else."""
+    for item in found.values() if isinstance(found, dict) else [found]:
+        yield from (one for one in (item if isinstance(item, list) else [item]) if isinstance(one, str))
 
 
 def judged(material: Any) -> bool:

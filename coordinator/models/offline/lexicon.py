@@ -25,7 +25,7 @@ GENERIC = """
 way work thing start many mean kind sort type different good best right happen go come take give keep put try look
 see find say set new whole general several support handle allow provide include follow available create add call
 case example default detail information problem question answer request people person someone day own certain
-instead together everywhere elsewhere simply easily directly properly really two three four five six seven eight nine
+instead product together everywhere elsewhere simply easily directly properly really two three four five six seven eight nine
 ten
 """
 

@@ -186,6 +186,8 @@ def _gap(finding: Finding, several: bool, *, looked: bool) -> str:
     about = f' (asked: "{asked}")' if several else ""
     if finding.missing:
         return f"Not found in the sources: {', '.join(finding.missing)}{about}."
+    if finding.band is Band.POSSIBLY and finding.unmeasured:
+        return f"Only possibly answered: no such amount stands beside the words asked for{about}."
     if finding.band is Band.POSSIBLY and finding.reworded:
         return f"Only possibly answered: the sources say it in other words than {', '.join(finding.reworded)}{about}."
     if finding.band is Band.POSSIBLY:

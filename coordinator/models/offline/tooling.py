@@ -3,18 +3,29 @@
 import re
 from collections.abc import Sequence
 
+from coordinator.domain.briefs import Brief
 from coordinator.domain.effects import Effect
 from coordinator.domain.model import ToolSpec
 from coordinator.models.offline import words
+from coordinator.models.offline.schemas import shape
 from coordinator.models.offline.words import acts_alike, raw_stems, stem_set
 
 _SENTENCES = {effect.sentence: effect for effect in Effect}
+_ABOUT_BRIEF = frozenset(field.description for field in Brief.model_fields.values())
 
 
 def effect_of(spec: ToolSpec) -> Effect | None:
     """Return the effect that the description of *spec* ends with, or None when it names none."""
     text = spec.description.rstrip()
     return next((effect for sentence, effect in _SENTENCES.items() if text.endswith(sentence)), None)
+
+
+def is_member(spec: ToolSpec) -> bool:
+    """Say whether *spec* hands a brief to a colleague: its arguments are described as a brief's fields are."""
+    described = {sub.description for sub in shape(spec.schema, spec.schema).properties}
+    effect = effect_of(spec)
+    harmless = effect is None or not effect.needs_person
+    return described >= _ABOUT_BRIEF and harmless
 
 
 def reads_only(spec: ToolSpec) -> bool:

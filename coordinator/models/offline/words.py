@@ -130,6 +130,16 @@ def match(term: Term, stems: frozenset[str], near: float = NEAR) -> float:
     return sum(_credit(piece, stems, near) for piece in pieces) / len(pieces)
 
 
+def same_form(term: Term, text: str) -> bool:
+    """Say whether *text* has *term* as what it names: who does something shares a stem with what they do, no more."""
+    if len(term.stems) > 1 or not term.word.isalpha():
+        return True
+    one = term.stems[-1]
+    doer = term.word.lower().startswith(f"{one}er")
+    alike = [word.lower() for word in _WORD.findall(text) if one in _parts(word)]
+    return not alike or any(word.startswith(f"{one}er") == doer for word in alike)
+
+
 def _credit(piece: str, stems: frozenset[str], near: float) -> float:
     if piece in stems:
         return EXACT

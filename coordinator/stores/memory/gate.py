@@ -45,7 +45,8 @@ class Gate:
     """
 
     __slots__ = (
-        "_admitted", "_ended", "_head", "_meter", "_name", "_queue", "_refunded", "_refused", "_room", "_timer",
+        "__weakref__", "_admitted", "_ended", "_head", "_meter", "_name", "_queue", "_refunded", "_refused", "_room",
+        "_timer",
     )  # fmt: skip
 
     def __init__(self, name: str, limits: GateLimits) -> None:

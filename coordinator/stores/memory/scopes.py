@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from coordinator.domain import ports
 from coordinator.domain.fair_queue import Standing
@@ -35,12 +36,14 @@ class Scopes:
         opened: opens a gate.
     """
 
-    __slots__ = ("_gates", "_opened", "_rates", "_sweep_at", "any")
+    __slots__ = ("_gates", "_in_use", "_opened", "_rates", "_sweep_at", "any")
 
     def __init__(self, rates: Mapping[str, GateLimits], opened: Callable[[str, GateLimits], ScopeGate]) -> None:
         self._rates = {name: rate for name, rate in rates.items() if name.partition(":")[0] in (*SCOPES, EVERYBODY)}
         self._opened = opened
         self._gates: dict[str, ScopeGate] = {}
+        self._in_use: WeakValueDictionary[str, ScopeGate] = WeakValueDictionary()
+        """Also those that were forgotten while somebody on the way to them waited at another."""
         self._sweep_at = SWEEP
         self.any = bool(self._rates)
         """Whether there is any such limit."""
@@ -72,7 +75,8 @@ class Scopes:
         if gate is None:
             if len(self._gates) >= self._sweep_at:
                 self._sweep()
-            gate = self._gates[key] = self._opened(key, limits)
+            gate = self._in_use.get(key) or self._opened(key, limits)
+            self._gates[key] = self._in_use[key] = gate
         return gate
 
     def _sweep(self) -> None:

@@ -3,7 +3,9 @@
 import orjson
 import pytest
 
+from coordinator.domain.briefs import Brief
 from coordinator.domain.content import Citation
+from coordinator.domain.model import ToolSpec
 from coordinator.domain.result import Issue, Reply
 
 TUNGSTEN = "What is the melting point of tungsten?"
@@ -86,3 +88,38 @@ def test_a_locator_under_a_foreign_name_is_where_the_text_is_from(world):
     facts = world.ask("When was the lantern of the harbour gate forged?", world.Findings, [spec], tools).output["facts"]
     assert [fact["source"] for fact in facts] == ["town/harbour.md"]
     assert orjson.dumps(facts)
+
+
+def delegate(name, about):
+    return ToolSpec.of(name, about, Brief.model_json_schema())
+
+
+# What members say of a failed search, under the fields of this house and of others, as text, and as a verdict.
+SAID = [
+    {"text": "The sources do not answer this.\n\nNot found in the sources: tungsten.", "citations": []},
+    {"c1": "Not found in the sources: tungsten.", "c2": []},
+    {"b1": [], "b2": ["Not found in the sources: melting, point, tungsten."], "b3": "x3"},
+    {"d1": "y3", "d2": ["Could not look with search_metals: the index of tungsten is down."]},
+    "The melting point of tungsten could not be found.",
+    "The melting point of tungsten is a matter of taste.",
+]
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_what_a_member_says_in_its_own_words_is_no_source_and_what_it_did_not_find_is_a_gap(world, said):
+    found = {"facts": [], "gaps": [], "confidence": "nothing"}
+    specs = [delegate("scout", "Searches the archive for facts."), delegate("scribe", "Writes the reply.")]
+    played = world.ask(TUNGSTEN, world.Findings, specs, {"scout": lambda **_: found, "scribe": lambda **_: said})
+    assert [name for name, _ in played.calls] == ["scout", "scribe"]
+    assert (played.output["facts"], played.output["confidence"]) == ([], "nothing")
+    assert any("tungsten" in gap for gap in played.output["gaps"])
+
+
+def test_what_a_member_cites_is_evidence_and_what_it_says_is_missing_keeps_the_answer_from_being_whole(world):
+    quote = "Tungsten melts at 3422 degrees, its melting point."
+    said = {"c1": f"{quote} [1]\n\nNot found in the sources: boiling.", "c2": [{"source": "metals.md", "quote": quote}]}
+    spec = delegate("scribe", "Writes the reply.")
+    output = world.ask(TUNGSTEN, world.Findings, [spec], {"scribe": lambda **_: said}).output
+    assert [fact["source"] for fact in output["facts"]] == ["metals.md"]
+    assert output["gaps"] == ["Not found in the sources: boiling."]
+    assert output["confidence"] == "possibly"
