@@ -25,8 +25,8 @@ import httpx
 from httpx_aiohttp import HttpxAiohttpClient
 
 from coordinator import AgentContext, Brief, Coordinator, Settings, Status, Team, agent
+from coordinator.app.collector import relax_collector
 from coordinator.cli.open_files import enough_files
-from coordinator.collector import relax_collector
 from coordinator.domain.content import Message, Text
 from coordinator.domain.events import Event
 from coordinator.domain.model import ModelRequest

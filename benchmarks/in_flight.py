@@ -18,7 +18,7 @@ from typing import Any
 from team_run import Bare, Script, bare, coordinator_with, count, in_flight, one_after_another
 
 from coordinator import Coordinator, Status
-from coordinator.collector import relax_collector
+from coordinator.app.collector import relax_collector
 from coordinator.domain.content import Text
 from coordinator.domain.model import ModelReply, ModelRequest
 

@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from coordinator.collector import relax_collector
+from coordinator.app.collector import relax_collector
 from coordinator.simulate import simulate
 
 SCENARIO = Path(__file__).parent.parent / "scenarios" / "support_ticket.yaml"

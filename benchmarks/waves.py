@@ -17,7 +17,7 @@ import time
 from team_run import Script, coordinator_with, count
 
 from coordinator import Coordinator, Status
-from coordinator.collector import relax_collector
+from coordinator.app.collector import relax_collector
 from coordinator.domain.model import ModelReply, ModelRequest
 from coordinator.load.histogram import Histogram
 from coordinator.load.memory import resident

@@ -1,7 +1,7 @@
 """Coordinator: teams of LLM agents as bounded, accountable workflows."""
 
 from coordinator.app import Coordinator, Snapshot
-from coordinator.collector import relax_collector
+from coordinator.app.collector import relax_collector
 from coordinator.domain.briefs import Brief, Material, Plan, PlanStep, Report
 from coordinator.domain.calls import Task
 from coordinator.domain.choice import Choice

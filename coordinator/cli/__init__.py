@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
+from coordinator.app.collector import relax_collector
 from coordinator.cli.doctor import doctor
 from coordinator.cli.exits import FAILED, INTERRUPTED, INVALID, OK, REFUSED
 from coordinator.cli.fake_provider import fake_provider
@@ -25,7 +26,6 @@ from coordinator.cli.simulate import simulate_scenario
 from coordinator.cli.test import judge_scenarios
 from coordinator.cli.tools import tools
 from coordinator.cli.trace import trace
-from coordinator.collector import relax_collector
 from coordinator.domain.errors import CoordinatorError, Invalid, Refused
 
 COMMANDS: dict[str, Callable[..., int | None]] = {

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
 
-from coordinator.collector import relax_collector
+from coordinator.app.collector import relax_collector
 from coordinator.domain.errors import CoordinatorError
 from coordinator.domain.value import changed
 from coordinator.simulate.world import WorldReport

@@ -1,18 +1,19 @@
 """A model request as the engine reads it: the question, what came back, and what could not be looked up."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field
 from typing import Any
 
 import orjson
 
 from coordinator.domain.content import ToolResult, ToolUse
-from coordinator.domain.model import ModelRequest
+from coordinator.domain.model import ModelRequest, ToolSpec
 from coordinator.domain.value import value
-from coordinator.models.offline import gathered
+from coordinator.models.offline import gathered, words
+from coordinator.models.offline.orders import orders
 from coordinator.models.offline.passages import Excerpt
-from coordinator.models.offline.tooling import acting, is_member
+from coordinator.models.offline.tooling import acting, is_member, things
 
 # Codes by which a tool says that it looked and that there is no such thing; every other error means it could not look.
 _ABSENT = re.compile(r"(?:^|_)not_found$|^no_such_")
@@ -54,6 +55,8 @@ class Conversation:
     """What colleagues said is missing, in their words."""
     judged: bool
     """Whether a colleague already judged what the materials quote."""
+    undone: tuple[str, ...] = ()
+    """The user's sentences that order what a tool at hand does, and that no call has followed."""
     acts: Mapping[str, frozenset[str]] = field(default_factory=dict, compare=False, hash=False)
     """The offered tools that change something, each with the verbs that order it."""
 
@@ -124,8 +127,20 @@ def read(request: ModelRequest) -> Conversation:
     reports = (*materials, *(use.result for use in used if use.gave and use.name in members))
     return Conversation(
         question, goal, used, materials, gathered.unique(excerpts), tuple(dict.fromkeys(reported)),
-        any(map(gathered.judged, reports)), acts,
+        any(map(gathered.judged, reports)), tuple(_undone(request.tools, acts, question, used)), acts,
     )  # fmt: skip
+
+
+def _undone(
+    tools: Iterable[ToolSpec], acts: Mapping[str, frozenset[str]], question: str, used: Iterable[Used]
+) -> Iterator[str]:
+    called = frozenset().union(*(acts.get(use.name, frozenset()) for use in used))
+    for spec in tools:
+        own = things(spec) if spec.name in acts else frozenset()
+        for order in orders(question, own) if spec.name in acts else ():
+            asks = order.verb in words.ASKING and own.isdisjoint(words.stem_set(order.sentence))
+            if order.verb in acts[spec.name] - called and not asks:
+                yield order.sentence
 
 
 def _question(request: ModelRequest) -> tuple[str, str, tuple[Any, ...]]:

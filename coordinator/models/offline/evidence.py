@@ -65,8 +65,13 @@ class Reading:
         bands = [finding.band for finding in self.findings] or [Band.NOTHING]
         if max(bands) is Band.NOTHING:
             return Band.NOTHING
-        whole = min(bands) is Band.FOUND and not self.conversation.reported
+        whole = min(bands) is Band.FOUND and not (self.conversation.reported or self.undone)
         return Band.FOUND if whole else Band.POSSIBLY
+
+    @property
+    def undone(self) -> tuple[str, ...]:
+        """The sentences that order an act of this member and that nothing has followed."""
+        return tuple(dict.fromkeys(one for one in self.conversation.undone if one.strip(" .!?;") in self.focus))
 
     @property
     def cover(self) -> float:

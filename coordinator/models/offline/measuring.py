@@ -1,4 +1,4 @@
-"""Questions for an amount: which kind of amount is asked for, and whether a text holds one beside the thing asked of."""
+"""Questions for an amount: which kind of amount is asked for, and whether a text holds one beside the thing."""
 
 import re
 from enum import StrEnum
@@ -77,7 +77,7 @@ def _counted(question: str) -> frozenset[str]:
 
 
 def _counts(counted: frozenset[str], text: str) -> bool:
-    """Say whether a number stands shortly before one of *counted*, or directly behind it: "zones: 12", "zones is 12"."""
+    """Say whether a number stands shortly before one of *counted*, or directly behind it, as in "zones: 12"."""
     tokens = re.findall(r"[\w.,]*\w", text)
     numbers = [bool(re.fullmatch(_NUMBER, token, re.I)) for token in tokens]
     for place, token in enumerate(tokens):

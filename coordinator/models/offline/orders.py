@@ -51,6 +51,12 @@ _OBJECT = re.compile(
     re.I,
 )
 _NAMED = re.compile(r"^\W*(?:\S*\d\S*|\S+@\S+|[A-Z]\w+|\S+/\S+|\S+\.\w+)")
+_ASKED_FOR = re.compile(r"\b(?:please|kindly)\W*$", re.I)
+# "Please, order 42 is late": what follows the word is what a sentence is about, not what is to be acted on.
+_STATES = re.compile(
+    r"^(?!\W*that\b)\W*(?:[\w#-]+\W+){0,3}?(?:is|are|was|were|has|have|had|does|did|will|can|seems?|arrived|came|got)\b|^\W*of\b",
+    re.I,
+)
 # Verbs that are as often nouns: "Order 1042 is late" orders nothing.
 _NOUNISH = frozenset(
     stem(word)
@@ -94,7 +100,7 @@ def _in_sentence(sentence: str, things: frozenset[str]) -> list[Order]:
     return [
         Order(stem(match.group("verb")), sentence)
         for match in matches
-        if match and _has_object(match, things) and not _held_back(sentence, match)
+        if match and (_asked_for(match) or _has_object(match, things)) and not _held_back(sentence, match)
     ]  # fmt: skip
 
 
@@ -115,6 +121,13 @@ def _clauses(sentence: str) -> list[re.Match[str] | None]:
     return found
 
 
+def _asked_for(match: re.Match[str]) -> bool:
+    """Say whether a polite word makes the verb an order, whatever it is an order to act on."""
+    rest = match.group("rest")
+    polite = match.re in (_POLITE_QUESTION, _WISH) or _ASKED_FOR.search(match.string[: match.start("verb")])
+    return bool(polite and rest.strip(" .!?")) and not _STATES.match(rest)
+
+
 def _has_object(match: re.Match[str], things: frozenset[str]) -> bool:
     rest = match.group("rest")
     if _OBJECT.match(rest):
@@ -122,8 +135,11 @@ def _has_object(match: re.Match[str], things: frozenset[str]) -> bool:
     following = re.match(r"\W*(\w+)", rest)
     known = following is not None and stem(following.group(1)) in things
     if stem(match.group("verb")) in _NOUNISH:
-        # "refund order 5" is an order, "order 5 is late" and "refund policy" are not
-        return (known and re.match(r"\W*\w+\W+\S*\d", rest) is not None) or re.match(r"\W*\S+@\S+", rest) is not None
+        # "refund order 5" and "block season card K-12" are orders, "order 5 is late" and "refund policy" are not
+        words_on = re.match(r"(?:\W*\w+){1,3}", rest)
+        about = words_on is not None and not things.isdisjoint(words.stem_set(words_on.group()))
+        named = about and re.search(r"\w\W+\S*\d", rest) is not None and not _STATES.match(rest)
+        return named or re.match(r"\W*\S+@\S+", rest) is not None
     return known or bool(_NAMED.match(rest))
 
 

@@ -152,7 +152,7 @@ def _rest(reading: Reading, excerpt: Excerpt, quotes: Sequence[Quote]) -> list[Q
 def gaps(reading: Reading) -> tuple[str, ...]:
     """Return one sentence for everything that was not found or could not be looked up; empty when all was found."""
     conversation = reading.conversation
-    found = list(conversation.troubles)
+    found = [*conversation.troubles, *(f"Not done: {' '.join(one.split())}" for one in reading.undone)]
     if any(finding.band is not Band.FOUND for finding in reading.findings):
         found += conversation.absences
     several = len(reading.findings) > 1
