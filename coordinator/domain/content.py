@@ -93,6 +93,10 @@ class StopReason(StrEnum):
     REFUSAL = "refusal"
 
 
+ANSWERED = frozenset({StopReason.END, StopReason.TOOL_USE})
+"""A reply that was cut off may have been cut by its run's ceiling, and a refusal is no answer."""
+
+
 class Passage(BaseModel):
     """A piece of a source, as a tool found it; what replies cite.
 

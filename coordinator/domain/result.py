@@ -79,13 +79,18 @@ class RunResult(BaseModel):
     duration_s: float = 0.0
     output: Any = Field(default=None, description="The manager's report as plain JSON values.")
 
+    @property
+    def reason(self) -> Issue | None:
+        """The issue behind the code; None where there is no such issue."""
+        return next((issue for issue in self.issues if issue.code == self.code), None)
+
     def raise_for_status(self) -> "RunResult":
         """Return the result itself when the run is completed or flagged.
 
         Raises:
-            Refused: in every other status, with the code and the first issue.
+            Refused: in every other status, with the code and the issue behind it.
         """
         if self.status in (Status.COMPLETED, Status.FLAGGED):
             return self
-        message = self.issues[0].message if self.issues else f"run {self.run_id} ended {self.status}"
+        message = self.reason.message if self.reason else f"run {self.run_id} ended {self.status}"
         raise Refused(message, code=self.code, retry_after=self.retry_after)

@@ -148,9 +148,8 @@ def _issue(error: CoordinatorError) -> Issue:
 
 
 def _result(run: RunState, status: Status, code: str, duration: float, **more: Any) -> RunResult:
-    issues = sorted(run.issues, key=lambda issue: issue.code != code)  # the reason leads
     return RunResult(
-        status=status, code=code, issues=issues, cost_usd=usd(run.cost), saved_usd=usd(run.saved),
+        status=status, code=code, issues=list(run.issues), cost_usd=usd(run.cost), saved_usd=usd(run.saved),
         ceiling_usd=usd(run.limits.ceiling), run_id=run.run_id, tenant=run.tenant.tenant, model=run.model,
         turns=run.turns, steps=run.steps, duration_s=duration, **more,
     )  # fmt: skip

@@ -2,12 +2,9 @@
 
 from coordinator.domain import ports
 from coordinator.domain.calls import ModelCall
-from coordinator.domain.content import StopReason
+from coordinator.domain.content import ANSWERED
 from coordinator.domain.layer import Handler
 from coordinator.domain.model import ModelReply, Reuse
-
-WORTH_KEEPING = frozenset({StopReason.END, StopReason.TOOL_USE})
-"""A reply that was cut off may have been cut by its run's ceiling, and a refusal is no answer."""
 
 
 class Cache:
@@ -31,6 +28,6 @@ class Cache:
             run.model = known.model
             return known.reused(Reuse.CACHE, known.cost)
         reply = await then(call)
-        if reply.stop in WORTH_KEEPING and reply.reuse is None:
+        if reply.stop in ANSWERED and reply.reuse is None:
             self._replies.keep(run.tenant.tenant, call.digest, reply)
         return reply

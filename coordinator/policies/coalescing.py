@@ -4,9 +4,9 @@ import asyncio
 
 from coordinator.domain import ports
 from coordinator.domain.calls import ModelCall
+from coordinator.domain.content import ANSWERED
 from coordinator.domain.layer import Handler
 from coordinator.domain.model import ModelReply, Reuse
-from coordinator.policies.cache import WORTH_KEEPING
 
 Key = tuple[str, str, str]
 """Tenant, what is asked, and the digest of the request."""
@@ -65,7 +65,7 @@ class Coalescing:
             raise
         finally:
             del self._flights[key]
-            answer = reply if reply is not None and reply.stop in WORTH_KEEPING else None
+            answer = reply if reply is not None and reply.stop in ANSWERED else None
             for waiter in flight.waiting:
                 if not waiter.done():
                     waiter.set_result(answer)

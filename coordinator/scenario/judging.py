@@ -53,7 +53,7 @@ def cited(wanted: str, citation: Citation) -> bool:
 
 
 def _ending(expect: Expectation, result: RunResult) -> Iterator[str]:
-    why = f" ({result.issues[0].code}: {_short(result.issues[0].message)})" if result.issues else ""
+    why = f" ({result.reason.code}: {_short(result.reason.message)})" if result.reason else ""
     if expect.status is not None and expect.status is not result.status:
         yield f"status: expected {expect.status}, came {result.status}{why}"
     if expect.code is not None and expect.code != result.code:

@@ -201,6 +201,7 @@ async def test_the_first_reason_of_the_manager_leads_whatever_was_noted_before()
 
     async with Coordinator(Team(manager), settings(), models=scripted()) as coordinator:
         result = await coordinator.run("hi")
-    assert (result.code, [issue.code for issue in result.issues]) == ("nothing_found", ["nothing_found", "left_out"])
+    assert (result.code, [issue.code for issue in result.issues]) == ("nothing_found", ["left_out", "nothing_found"])
+    assert result.reason == result.issues[1]
     with pytest.raises(Refused, match="no answer"):
         result.raise_for_status()

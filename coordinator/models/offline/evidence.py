@@ -168,7 +168,7 @@ class Library:
 
 
 def _to_the_point(part: Part, needed: Sequence[Term], piece: Piece, following: Piece | None) -> bool:
-    """Say whether a piece that holds every needed word may answer: by an amount, by its heading, or by several words."""
+    """Say whether a piece that holds every needed word may answer: by an amount, a heading, or several words."""
     full = [term for term in needed if term.factor == 1.0]
     around = f"{piece.quote} {following.quote if following else ''} {piece.headings} {piece.excerpt.context}"
     if not full or not all(words.same_form(term, around) for term in full):

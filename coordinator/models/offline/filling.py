@@ -11,9 +11,9 @@ from coordinator.models.offline import deciding, planning, quoting
 from coordinator.models.offline.arguments import scalar
 from coordinator.models.offline.evidence import Band, Reading
 from coordinator.models.offline.quoting import Quote
-from coordinator.models.offline.roles import Role, role
+from coordinator.models.offline.roles import Role, role, role_of_many
 from coordinator.models.offline.schemas import UNSET, Shape, fits
-from coordinator.models.offline.sheet import Sheet, counted, held, reasons, said, shortened, texts
+from coordinator.models.offline.sheet import Sheet, code_of, counted, held, reasons, said, shortened, texts
 from coordinator.models.offline.words import polarity, raw_stems, stem
 
 NOT_FOUND = "not found in the sources"
@@ -22,6 +22,7 @@ _DEEPEST = 12
 
 _CITES = frozenset({Role.QUOTE, Role.STATEMENT, Role.SOURCE})
 _EVIDENTIAL = frozenset({*_CITES, Role.ANSWER, Role.GAP, Role.CONFIDENCE})
+_TELLS = frozenset({Role.REASON, Role.GAP, Role.ANSWER, Role.STATEMENT})
 _ABOUT_ANSWERING = "answer found source evidence support escalate human person complete resolve sufficient missing"
 _ANSWERING = frozenset(map(stem, _ABOUT_ANSWERING.split()))
 
@@ -125,6 +126,8 @@ def _objects(place: Shape, item: Shape, sheet: Sheet, path: str) -> Any:
     roles = {role(sub): sub for sub in item.properties}
     if Role.MEMBER in roles and not roles.keys() & _CITES - {Role.SOURCE, Role.STATEMENT}:
         return _steps(place, item, sheet)
+    if issued := _issues(place, item, sheet, path):
+        return issued[: place.schema.get("maxItems")]
     if roles.keys() & _CITES:
         cited = [*sheet.quotes, *sheet.context][: place.schema.get("maxItems")]
         return [_cited(item, quote, sheet, f"{path}[{index}]") for index, quote in enumerate(cited)]
@@ -132,6 +135,27 @@ def _objects(place: Shape, item: Shape, sheet: Sheet, path: str) -> Any:
         return [_fill(item, sheet, f"{path}[0]", required=True)] if _holds(item, sheet) else []
     except CannotFillError:
         return []
+
+
+def _issues(place: Shape, item: Shape, sheet: Sheet, path: str) -> list[dict[str, Any]]:
+    """Return each gap as an object of a code and what it says, where *place* asks for reasons or for what is open."""
+    if not {role(place), role_of_many(item)} & {Role.REASON, Role.GAP}:
+        return []
+    texts_of = [sub for sub in item.properties if sub.kind == "string" and role(sub) in _TELLS and not _is_code(sub)]
+    codes = [sub for sub in item.properties if sub.kind == "string" and _is_code(sub)]
+    told = texts_of[0].name if texts_of else ""
+    found = []
+    for index, gap in enumerate(sheet.gaps if told else ()):
+        values = {**{sub.name: code_of(gap) for sub in codes}, told: gap}
+        for sub in item.properties:
+            if sub.name not in values and sub.name in item.required:
+                values[sub.name] = _fill(sub, sheet, f"{path}[{index}].{sub.name}", required=True)
+        found.append(values)
+    return found
+
+
+def _is_code(place: Shape) -> bool:
+    return stem("code") in raw_stems(f"{place.name} {place.description}")
 
 
 def _holds(item: Shape, sheet: Sheet) -> bool:

@@ -25,8 +25,8 @@ GENERIC = """
 way work thing start many mean kind sort type different good best right happen go come take give keep put try look
 see find say set new whole general several support handle allow provide include follow available create add call
 case example default detail information problem question answer request people person someone day own certain
-instead product together everywhere elsewhere simply easily directly properly really two three four five six seven eight nine
-ten
+instead product together everywhere elsewhere simply easily directly properly really two three four five six seven eight
+nine ten
 """
 
 # What a question asks for in number or time; the answer rarely repeats these words.

@@ -109,6 +109,11 @@ def role(place: Shape) -> Role:
     return _role(place.kind, place.description, place.name)
 
 
+def role_of_many(item: Shape) -> Role:
+    """Return the role of a list of objects by what the description of one says of it."""
+    return _role("array", item.description, "")
+
+
 @lru_cache(maxsize=1 << 12)
 def _role(kind: str, description: str, name: str) -> Role:
     possible = _POSSIBLE.get(kind, ())

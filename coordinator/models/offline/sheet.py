@@ -58,6 +58,13 @@ def reasons(sheet: Sheet) -> list[str]:
     return list(sheet.gaps) or ["The sources speak about every part of the request."]
 
 
+def code_of(gap: str) -> str:
+    """Return the stable word for what kind of gap *gap* tells of."""
+    if gap.startswith("Not done"):
+        return "not_done"
+    return "could_not_look" if gap.startswith(("Could ", "Nothing was looked up")) else "not_found"
+
+
 def shortened(place: Shape, sheet: Sheet) -> Any:
     """Return the reply with as many quotes as the schema has room for."""
     for most in range(len(sheet.quotes), -1, -1):

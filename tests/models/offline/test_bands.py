@@ -49,3 +49,54 @@ def test_words_scattered_over_a_long_sentence_do_not_answer(world):
 def test_half_a_number_or_a_compound_is_not_the_word_that_was_asked(world):
     documents = {"files.md": "Instances read their settings from files, and instances are made by calling the class."}
     assert world.read("Are instances read-only?", documents).output["confidence"] != "found"
+
+
+GREENHOUSE = {
+    "irrigation.md": "# Irrigation\n\nThe controller needs 24 volts AC. The controller waters up to twelve zones.\n\n"
+    "# Rain sensor\n\nHold the bypass button for five seconds when the rain sensor is wet.",
+    "rental.md": "# Renting\n\nMembers may rent the greenhouse for at most three weekends. The fee is 35 euros a day.",
+    "shipping.md": "# Customs\n\nCustoms may hold 5 parcels for a day. You pay the duties before the parcel arrives.",
+    "news.md": "# Orders\n\nThe old form is used for new orders only, and a visit to the kiosk takes time.",
+}
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How much does the controller cost?",
+        "How much does the rain sensor cost?",
+        "How much is the bypass button?",
+        "How many bypass buttons are there?",
+        "How many members are there?",
+    ],
+)
+def test_an_amount_is_found_only_where_one_of_its_kind_stands_beside_the_thing(world, question):
+    output = world.read(question, GREENHOUSE).output
+    assert output["confidence"] == "possibly"
+    assert output["gaps"]
+
+
+@pytest.mark.parametrize(
+    ("question", "amount"),
+    [("How many zones does the controller water?", "twelve zones"), ("How much is the fee?", "35 euros")],
+)
+def test_an_amount_beside_the_thing_is_found(world, question, amount):
+    output = world.read(question, GREENHOUSE).output
+    assert output["confidence"] == "found"
+    assert amount in output["facts"][0]["quote"]
+
+
+@pytest.mark.parametrize(
+    "question", ["What time is it?", "How old are you?", "What is new?", "How do I pay?", "The kiosk?"]
+)
+def test_one_plain_word_answers_only_under_a_heading_about_it(world, question):
+    assert world.read(question, GREENHOUSE).output["confidence"] != "found"
+
+
+def test_one_plain_word_under_its_heading_is_found(world):
+    assert world.read("What about the customs?", GREENHOUSE).output["confidence"] == "found"
+
+
+@pytest.mark.parametrize("question", ["How many customers do you have?", "What do customers do with parcels?"])
+def test_who_does_a_thing_is_not_the_thing_though_they_share_a_stem(world, question):
+    assert world.read(question, GREENHOUSE).output["confidence"] != "found"

@@ -90,6 +90,64 @@ def test_the_effect_wins_over_the_name(world):
     assert played.calls == [("delete_history", {"order_id": "42"})]
 
 
+ROOM = {"type": "string", "enum": ["oak", "elm"], "description": "Which room."}
+CARD = {"type": "string", "pattern": r"^K-\d+$", "description": "The number of the season card."}
+
+
+def does(world, text):
+    block = world.spec("block_card", "Block a season card so that nobody can use it.", Effect.WRITE, number=CARD)
+    book = world.spec("book_room", "Reserve a meeting room.", Effect.WRITE, room=ROOM)
+    tools = {
+        "block_card": lambda number: f"Card {number} is blocked.",
+        "book_room": lambda room: f"Room {room} is booked.",
+    }
+    return world.ask(text, world.Findings, [block, book], tools)
+
+
+@pytest.mark.parametrize(
+    ("text", "call"),
+    [
+        ("Please block season card K-12.", ("block_card", {"number": "K-12"})),
+        ("Please block the season card K-12.", ("block_card", {"number": "K-12"})),
+        ("Please block K-12.", ("block_card", {"number": "K-12"})),
+        ("Block season card K-12.", ("block_card", {"number": "K-12"})),
+        ("Book room elm on 2026-05-07 for 4 people.", ("book_room", {"room": "elm"})),
+        ("Could you reserve oak for 2026-04-01?", ("book_room", {"room": "oak"})),
+    ],
+)
+def test_a_polite_order_or_one_at_the_start_of_a_sentence_needs_no_article(world, text, call):
+    assert does(world, text).calls == [call]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Please do not block season card K-12.",
+        "Please, block K-12 is closed.",
+        "Block K-12 is closed.",
+        "Book room elm is taken on 2026-05-07.",
+        "If it is lost, please block season card K-12.",
+        "Can I block season card K-12?",
+        "She asked you to please block season card K-12.",
+    ],
+)
+def test_a_polite_word_or_the_start_of_a_sentence_alone_makes_no_order(world, text):
+    assert does(world, text).calls == []
+
+
+@pytest.mark.parametrize("text", ["Please block my season card.", "Book a room for 4 people on 2026-05-07."])
+def test_an_order_that_was_not_carried_out_is_named_and_never_passed_over(world, text):
+    played = does(world, text)
+    assert played.calls == []
+    assert f"Not done: {text}" in played.output["gaps"]
+    assert played.output["confidence"] != "found"
+
+
+def test_an_order_that_was_carried_out_leaves_no_gap(world):
+    output = does(world, "Please block season card K-12.").output
+    assert (output["gaps"], output["confidence"]) == ([], "found")
+
+
 VERBS = ["cancel", "delete", "refund", "send", "update", "create", "close", "grant", "pay", "reset", "publish", "book"]
 THINGS = ["order", "file", "account", "ticket", "invoice", "report"]
 ASKED = [

@@ -2,6 +2,7 @@
 
 import orjson
 import pytest
+from pydantic import BaseModel, Field
 
 from coordinator.domain.briefs import Brief
 from coordinator.domain.content import Citation
@@ -123,3 +124,29 @@ def test_what_a_member_cites_is_evidence_and_what_it_says_is_missing_keeps_the_a
     assert [fact["source"] for fact in output["facts"]] == ["metals.md"]
     assert output["gaps"] == ["Not found in the sources: boiling."]
     assert output["confidence"] == "possibly"
+
+
+class Remark(BaseModel):
+    """One thing that could not be done, or that a person should know."""
+
+    f1: str = Field(description="A stable code.")
+    f2: str = Field(description="Why, in one sentence.")
+
+
+class Remarks(BaseModel):
+    f3: str = Field(description="The reply to the request.")
+    f4: list[Remark] = Field(description="Why it is not whole.")
+
+
+def test_a_reply_that_is_not_whole_says_why_in_its_reasons(world, handbook):
+    output = world.read("What is the dress code?", handbook, Reply).output
+    assert output["status"] == "escalated"
+    assert output["reasons"] == [{"code": "not_found", "message": "Not found in the sources: dress, code."}]
+    whole = world.read("How many vacation days does a new employee get?", handbook, Reply).output
+    assert (whole["status"], whole["reasons"]) == ("completed", [])
+
+
+def test_reasons_are_known_by_their_descriptions(world, handbook):
+    output = world.read("What is the dress code?", handbook, Remarks).output
+    assert output["f4"] == [{"f1": "not_found", "f2": "Not found in the sources: dress, code."}]
+    assert "dress" in output["f3"]
