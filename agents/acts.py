@@ -21,6 +21,8 @@ _VERBS = (
     r"|(?:re)?send\b(?= [^.!?]*\b(?:e-?mail|letter|copy|invoice|receipt|replacement|label|parcel|again|another|new))"
     r"|(?:e-?mail|call|phone|contact) (?:me|us)"
     r"|(?:replace|exchange|swap|redirect|reroute|delete|remove|close|deactivate|unsubscribe)"
+    r"|(?:refund|reimburse|block|suspend|pause|reserve|book|postpone|reschedule)\b"
+    r"(?= (?:me|us|my|our|the|this|that|it|all|an?|orders?|#?\w*-?\d)\b(?! (?:policy|is|was|are|has)\b))"
     r"|(?:add|apply)\b(?= [^.!?]*\b(?:item|order|voucher|code|discount))"
 )  # fmt: skip
 _ORDERED = re.compile(rf"{_LEAD}(?P<verb>{_VERBS})\b", re.IGNORECASE)

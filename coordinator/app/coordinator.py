@@ -222,11 +222,9 @@ class Coordinator:
         return state
 
     async def _carry_out(self, task: Task, state: RunState, rights: Rights) -> RunResult:
-        began = state.loop.time()
-        manager = self.team.manager
+        began, scope, manager = state.loop.time(), None, self.team.manager
         over = state.loop.create_future()
         self._at_work.add(over)
-        scope = None
         try:
             if self._tenants.asks_for(state.tenant):
                 state.tenant, state.limits = await self._tenants.find(state.tenant)

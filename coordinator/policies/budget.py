@@ -30,9 +30,7 @@ class AccountsOf(Protocol):
     def __call__(self, scope: Scope, /) -> tuple[ports.Account, ...]: ...
 
 
-
-MIN_OUTPUT_TOKENS = 256
-"""A reply cut shorter than this is seldom of use."""
+MIN_OUTPUT_TOKENS = 256  # a reply cut shorter than this is seldom of use
 
 # Text has 0.2 to 0.3 tokens a byte. Who bills far less for a prompt counts something else, and is not relied upon.
 PLAUSIBLE_BYTES_PER_TOKEN = 8

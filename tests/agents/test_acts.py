@@ -35,6 +35,9 @@ def test_a_certain_cancellation_of_named_orders_may_be_carried_out(request_: str
         "Please cancel my subscription number 9166.",
         "Please change the address of order 9166.",
         "Could you send me a copy of the invoice of order 9166?",
+        "Please refund order 9166.",
+        "Block my gift card GC-12, it was stolen.",
+        "Could you reserve a jacket for me?",
     ],
 )
 def test_an_order_in_doubt_or_beyond_the_tools_is_seen_and_not_carried_out(request_: str) -> None:
@@ -56,6 +59,9 @@ def test_an_order_in_doubt_or_beyond_the_tools_is_seen_and_not_carried_out(reque
         'My friend wrote "cancel order 9166".',
         "> Please cancel order 9166.\nIs this mail from you?",
         "How do I change my address?",
+        "Refund policy, please?",
+        "Do not refund order 9166.",
+        "Can I reserve a jacket?",
         "Please send me the details of order 9166.",
     ],
 )

@@ -147,7 +147,7 @@ async def test_leaving_the_interpreter_is_a_crash_not_an_exit(where: str, error:
     assert (await result_of(manager)).code == f"{where.removeprefix('blocking_')}_crashed"
 
 
-def test_a_tool_and_an_agent_that_are_closed_from_outside_end_in_silence() -> None:
+def test_a_tool_that_is_closed_from_outside_ends_in_silence() -> None:
     ended = []
 
     async def hang() -> str:

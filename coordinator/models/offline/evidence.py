@@ -110,6 +110,9 @@ class Library:
         """Return what the excerpts say about *part*; *second_hand* when colleagues already judged some of them."""
         weights = [self._weight(term) for term in part.terms]
         ranked = self._ranked(part, weights)
+        full = [term for term in part.terms if term.factor == 1.0]
+        if vague(full):  # what stands under the heading about it comes before what only uses the word
+            ranked.sort(key=lambda one: not _names(one[1], full[0]))
         covered = self._confidence(part, weights)
         asked = [term for term in part.terms if matters(term)]
         missing = tuple(term.word for term in asked if not any(match(term, held) for held in self.holds))
@@ -180,7 +183,13 @@ def _to_the_point(part: Part, needed: Sequence[Term], piece: Piece, following: P
         return all(match(term, piece.stems | _heading(piece), 0.0) >= words.EXACT for term in full)
     if not vague(full) or piece.excerpt.deed:
         return True
-    return match(full[0], _heading(piece), 0.0) >= words.EXACT
+    return _names(piece, full[0])
+
+
+def _names(piece: Piece, term: Term) -> bool:
+    """Say whether a heading over *piece* is about *term* and nothing else that matters."""
+    heads = (words.stem_set(head) - words.GENERIC for head in (*piece.headings.split(" / "), piece.excerpt.context))
+    return any(match(term, head, 0.0) >= words.EXACT and len(head) == len(term.stems) for head in heads)
 
 
 def _together(piece: Piece, following: Piece | None) -> tuple[frozenset[str], float]:

@@ -78,11 +78,12 @@ def _counted(question: str) -> frozenset[str]:
 
 def _counts(counted: frozenset[str], text: str) -> bool:
     """Say whether a number stands shortly before one of *counted*, or directly behind it, as in "zones: 12"."""
-    tokens = re.findall(r"[\w.,]*\w", text)
+    tokens = re.findall(r"[\w.,]*\w:?", text)
     numbers = [bool(re.fullmatch(_NUMBER, token, re.I)) for token in tokens]
     for place, token in enumerate(tokens):
-        if stem(token) in counted:
-            behind = place + 1 + (tokens[place + 1 : place + 2] in (["is"], ["are"], ["was"], ["were"]))
-            if any(numbers[max(0, place - _BEFORE) : place]) or any(numbers[behind : behind + 1]):
-                return True
+        if stem(token.rstrip(":")) in counted:
+            told = token.endswith(":") or tokens[place + 1 : place + 2] in (["is"], ["are"], ["was"], ["were"])
+            behind = place + (1 if token.endswith(":") else 2)
+            if any(numbers[max(0, place - _BEFORE) : place]) or (told and any(numbers[behind : behind + 1])):
+                return True  # "customer 7" is one of them, not how many there are
     return False

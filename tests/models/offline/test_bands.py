@@ -100,3 +100,23 @@ def test_one_plain_word_under_its_heading_is_found(world):
 @pytest.mark.parametrize("question", ["How many customers do you have?", "What do customers do with parcels?"])
 def test_who_does_a_thing_is_not_the_thing_though_they_share_a_stem(world, question):
     assert world.read(question, GREENHOUSE).output["confidence"] != "found"
+
+
+def test_a_number_behind_a_thing_names_one_and_does_not_count_them(world):
+    documents = {"desk.md": "# Desk\n\nCustomer 7 is Ida Holm. Boats: 12. The boats are red."}
+    assert world.read("How many customers do you have?", documents).output["confidence"] == "possibly"
+    assert world.read("How many boats are there?", documents).output["confidence"] == "found"
+
+
+def test_a_heading_about_something_else_with_the_one_word_makes_no_answer(world):
+    documents = {"cancel.md": "# Cancelling orders\n\nYou can cancel an order in your account."}
+    assert world.read("List my orders.", documents).output["confidence"] == "possibly"
+
+
+def test_what_stands_under_the_heading_about_the_one_word_is_quoted_first(world):
+    documents = {
+        "post.md": "# Parcels\n\nBefore you pay, weigh the parcel and pay attention to the label.",
+        "money.md": "# Ways to pay\n\nYou can pay by card or in cash at the counter.",
+    }
+    output = world.read("How do I pay?", documents).output
+    assert (output["confidence"], output["facts"][0]["source"]) == ("found", "money.md")
