@@ -43,6 +43,11 @@ class Part:
     quantity: bool = False
     how_to: bool = False
 
+    @property
+    def asks(self) -> bool:
+        """Whether it asks what is so, not how to do something, and is no instruction."""
+        return not self.how_to and not _instructs(self.text)
+
 
 def parts(question: str) -> tuple[Part, ...]:
     """Split *question* into what it asks.

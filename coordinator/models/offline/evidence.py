@@ -183,7 +183,13 @@ def _to_the_point(part: Part, needed: Sequence[Term], piece: Piece, following: P
         return all(match(term, piece.stems | _heading(piece), 0.0) >= words.EXACT for term in full)
     if not vague(full) or piece.excerpt.deed:
         return True
-    return _names(piece, full[0])
+    return _names(piece, full[0]) or (not kind and part.asks and _begins(piece, full[0]))
+
+
+def _begins(piece: Piece, term: Term) -> bool:
+    """Say whether *term* is the first word of *piece* that matters: then it is what the sentence is about."""
+    first = next(words.terms(piece.plain), None)
+    return first is not None and match(term, frozenset(first.stems), 0.0) >= words.EXACT
 
 
 def _names(piece: Piece, term: Term) -> bool:

@@ -120,3 +120,10 @@ def test_what_stands_under_the_heading_about_the_one_word_is_quoted_first(world)
     }
     output = world.read("How do I pay?", documents).output
     assert (output["confidence"], output["facts"][0]["source"]) == ("found", "money.md")
+
+
+def test_a_sentence_that_begins_with_the_one_word_is_about_it(world):
+    documents = {"trains.md": "Dogs need a ticket for a child. Bread for dogs is sold on board."}
+    assert world.read("What do my dogs need?", documents).output["confidence"] == "found"
+    assert world.read("What about bread?", documents).output["confidence"] == "found"
+    assert world.read("List my dogs.", documents).output["confidence"] == "possibly"
