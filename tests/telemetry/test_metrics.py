@@ -206,7 +206,11 @@ async def test_metrics_of_the_reference_team_agree_with_its_results() -> None:
     metrics, settings = Metrics(), Settings(global_usd=5.0, world=WORLD)
     async with Coordinator(desk, settings, observers=[metrics]) as coordinator:
         metrics.watch(coordinator.snapshot)
-        asked = ["Where is my order 1042?", "I want my money back for order 1042, or I sue.", "How long is delivery?"]
+        asked = [
+            "Where is my order 1042?",
+            "I want my money back for order 1042, or I sue.",
+            "How long is a gift card valid?",
+        ]
         results = [await coordinator.run(one, tenant="acme", user="u-7") for one in asked]
         found = numbers(metrics)
     completed = [result for result in results if result.status == "completed"]
