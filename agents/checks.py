@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from agents.grounding import content_words, flat, grounded
 from agents.reports import Draft
@@ -152,4 +153,9 @@ def _told(passage: Passage) -> str:
 
 def _all_numbers(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
-        yield from NUMBER.findall(text)
+        yield from _numbers_of(text)
+
+
+@lru_cache(maxsize=1 << 12)
+def _numbers_of(text: str) -> tuple[str, ...]:
+    return tuple(NUMBER.findall(text))  # the same passages are found again and again

@@ -44,7 +44,7 @@ def spread(live: Live, seeds: Sequence[int], workers: int) -> Iterator[WorldRepo
 
 def _work(live: Live, seeds: Sequence[int], mouth: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted as well, and ends its workers
-    relax_collector()
+    relax_collector(seldom=False)  # a world is dropped whole, and the next one takes its place
     for seed in seeds:
         mouth.send(changed(live(seed), results=()))
 
