@@ -16,9 +16,9 @@ from coordinator.models.replying import request_id, retry_after, span
 TOO_LONG = (
     "context_length_exceeded", "context_window_exceeded", "maximum context length", "prompt is too long",
     "input token count", "exceed_context_size", "available context size", "request_too_large", "request too large",
-    "context window", "string_above_max_length",
+    "context window", "exceed context limit",
 )  # fmt: skip
-NO_QUOTA = ("insufficient_quota", "credit balance", "billing_hard_limit", "billing_error")
+NO_QUOTA = ("insufficient_quota", "credit balance", "billing_hard_limit", "billing_error", "api usage limits")
 BAD_KEY = ("api key not valid", "api_key_invalid", "invalid_api_key", "incorrect api key", "authentication_error")
 NO_MODEL = ("model_not_found", "invalid model", "model not found")
 THROTTLED = ("overloaded_error", "rate_limit_error", "rate_limit_exceeded", "resource_exhausted")

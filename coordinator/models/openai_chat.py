@@ -107,7 +107,7 @@ class ChatDraft(Draft):
         usage = event.get("usage")
         if usage:
             self.usage = _usage(usage)
-        for choice in event["choices"]:
+        for choice in event.get("choices") or ():  # some gateways leave it out where only usage is told
             self._read(choice)
 
     def _read(self, choice: Mapping[str, Any]) -> None:

@@ -133,3 +133,11 @@ async def test_no_tool_may_have_the_name_of_the_one_that_takes_the_answer(protoc
     with pytest.raises(Invalid) as caught:
         await model(PROTOCOLS[protocol]["model"], ModelRequest(TALK, (taken,), VERDICT))
     assert caught.value.code == "bad_tool"
+
+
+@pytest.mark.parametrize("closing", [{"usage": {"prompt_tokens": 7, "completion_tokens": 3}}, {"choices": None}])
+async def test_a_last_chunk_without_choices_spoils_no_reply(closing):
+    server = Server({"content": "hello"})
+    server.chunks.append(closing)
+    reply = await server.reply()
+    assert (reply.text, reply.stop) == ("hello", StopReason.END)
