@@ -1,5 +1,6 @@
 """A tool: a function that agents may call, and the contract that says how."""
 
+import dis
 import inspect
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cached_property
@@ -113,12 +114,25 @@ class Tool(Generic[R]):
 class Tier:
     """One implementation of a tool: an async function, or a blocking one that runs offloaded."""
 
-    __slots__ = ("blocking", "function", "takes_context")
+    __slots__ = ("blocking", "function", "takes_context", "waits")
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
         self.blocking = not inspect.iscoroutinefunction(function)
         self.takes_context = "ctx" in inspect.signature(function).parameters
+        self.waits = _may_wait(function)
+        """Whether an async function may wait; one that awaits nothing answers at once, always."""
+
+
+def _may_wait(function: Callable[..., Any]) -> bool:
+    """Say whether there is any await in *function*, as its bytecode shows; so it seems where there is none to look at.
+
+    `await`, `async with` and `async for` all ask for an awaitable (https://docs.python.org/3/library/dis.html).
+    """
+    code = getattr(function, "__code__", None)
+    if code is None or not code.co_flags & inspect.CO_COROUTINE:  # it hands on somebody else's coroutine
+        return True
+    return any(one.opname.startswith(("GET_A", "YIELD_")) for one in dis.get_instructions(code))
 
 
 class ToolDecorator(Protocol):

@@ -132,6 +132,8 @@ class ToolCore:
             arguments["ctx"] = ToolRoom(call, self._offload, errand)
         if tier.blocking:
             return await self._offload(_bound(tier.function, arguments), errand=errand)
+        if not tier.waits:  # it cannot be cancelled, and a task costs ten times what a call costs
+            return await contained(tier.function(**arguments))
         self._stragglers.check(call.dependency)
         return await self._apart(lambda: contained(tier.function(**arguments)), call.scope.run.loop, errand)
 

@@ -1,5 +1,6 @@
 """Laws of the words: frozen values, integer money, digests by content, layers in order."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from coordinator.domain.content import Message, Text, ToolUse
 from coordinator.domain.layer import onion
 from coordinator.domain.model import ModelRequest, OutputSpec, ToolSpec
 from coordinator.domain.money import Price, Usage, micros
+from coordinator.domain.tool import Tier
 
 
 def test_values_are_frozen() -> None:
@@ -137,3 +139,37 @@ def test_names_are_unique_in_a_team() -> None:
 
     with pytest.raises(Invalid, match="two agents are named helper"):
         Team(manager)
+
+
+async def _awaits(it: Any) -> Any:
+    return await it
+
+
+async def _enters(it: Any) -> None:
+    async with it:
+        pass
+
+
+async def _iterates(it: Any) -> None:
+    async for _ in it:
+        pass
+
+
+async def _collects(it: Any) -> Any:
+    return [one async for one in it]
+
+
+async def _glances(it: Any) -> Any:
+    return [one for one in it]  # noqa: C416 - a comprehension is what must not be mistaken for an await
+
+
+@pytest.mark.parametrize(
+    ("function", "waits"),
+    [
+        (_awaits, True), (_enters, True), (_iterates, True), (_collects, True), (_glances, False),
+        (partial(_glances), True),
+    ],
+    ids=["await", "with", "for", "comprehension", "none of them", "unknown"],
+)  # fmt: skip
+def test_whether_a_tool_may_wait_is_seen_in_its_code(function: Any, waits: bool) -> None:
+    assert Tier(function).waits is waits

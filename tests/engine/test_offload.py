@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from coordinator.domain.errors import Refused
-from coordinator.engine.apart import GRACE_S, TRUSTED, Apart
+from coordinator.engine.apart import GRACE_S, Apart
 from coordinator.engine.offload import Threads
 from coordinator.simulation.offload import Inline
 from coordinator.simulation.stacks import places
@@ -228,27 +228,12 @@ async def test_time_limits_inside_the_work_are_its_own() -> None:
     assert now() == pytest.approx(6, abs=1e-2)
 
 
-async def test_work_that_never_waits_earns_to_be_called_without_a_task_until_it_waits() -> None:
-    tasks: list[object] = []
-
-    async def asks(seconds: float) -> str:
-        tasks.append(asyncio.current_task())
-        if seconds:
-            await asyncio.sleep(seconds)
-        return "x"
-
-    call, loop, me = Apart(Stragglers()), asyncio.get_running_loop(), asyncio.current_task()
-    for seconds in [*[0.0] * (TRUSTED + 3), 1.0, 0.0, 1.0]:
-        assert await call(lambda seconds=seconds: asks(seconds), loop, Errand()) == "x"
-    assert [task is me for task in tasks] == [False] * TRUSTED + [True] * 3 + [True, False, False]
-
-
 async def test_where_work_apart_waits_can_be_told() -> None:
     async def waits_here() -> None:
         await asyncio.sleep(5)
 
     task = apart(waits_here())
     await asyncio.sleep(1)
-    waiting = next(other for other in asyncio.all_tasks() if "_through" in places(other))
+    waiting = next(other for other in asyncio.all_tasks() if "_begun" in places(other))
     assert "waits_here" in places(waiting)
     await task

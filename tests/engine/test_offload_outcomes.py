@@ -176,6 +176,58 @@ def test_every_started_tool_call_ends_with_one_outcome_and_within_a_second_where
     assert 0 < longest < SECOND
 
 
+async def test_a_tool_that_has_always_answered_at_once_holds_no_cancelled_run_when_it_waits_for_once() -> None:
+    @tool(timeout=100)
+    async def cached(word: str) -> str:
+        """Answer at once, or wait and clean up slowly."""
+        if word == "slow":
+            try:
+                await asyncio.sleep(60)
+            finally:
+                await asyncio.sleep(30)
+        return word
+
+    @agent(tools=[cached])
+    async def manager(brief: Brief, ctx: AgentContext) -> str:
+        for number in range(20):
+            await ctx.use(cached, {"word": f"quick {number}"})
+        return await ctx.use(cached, {"word": "slow"})
+
+    async with Coordinator(Team(manager), Settings(world={}, deadline_s=1000)) as coordinator:
+        handle = coordinator.start("go")
+        await asyncio.sleep(1)
+        began = asyncio.get_running_loop().time()
+        assert (await handle.cancel()).status == "cancelled"
+        assert asyncio.get_running_loop().time() - began < SECOND
+
+
+async def test_a_tool_that_awaits_nothing_is_called_without_a_task_of_its_own() -> None:
+    tasks: list[Any] = []
+
+    @tool()
+    async def glance(word: str) -> str:
+        """Answer at once."""
+        tasks.append(asyncio.current_task())
+        return word
+
+    @tool()
+    async def looks(word: str) -> str:
+        """Answer after a moment."""
+        tasks.append(asyncio.current_task())
+        await asyncio.sleep(0)
+        return word
+
+    @agent(tools=[glance, looks])
+    async def manager(brief: Brief, ctx: AgentContext) -> str:
+        me = asyncio.current_task()
+        await ctx.use(glance, {"word": "a"})
+        await ctx.use(looks, {"word": "a"})
+        return " ".join(str(task is me) for task in tasks)
+
+    async with Coordinator(Team(manager), Settings(world={})) as coordinator:
+        assert (await coordinator.run("go")).text == "True False"
+
+
 async def test_a_deadline_ends_a_run_of_deaf_tools_within_a_second() -> None:
     for tenths in range(1, 40, 3):
         events: list[Event] = []
