@@ -13,7 +13,20 @@ from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
 from agents import team as desk
-from coordinator import AgentContext, Brief, Coordinator, Effect, Event, Fault, Kind, Settings, Team, agent, tool
+from coordinator import (
+    AgentContext,
+    Brief,
+    Coordinator,
+    Effect,
+    Event,
+    Fault,
+    Kind,
+    Refused,
+    Settings,
+    Team,
+    agent,
+    tool,
+)
 from coordinator.domain.errors import Reached
 from coordinator.telemetry.alarms import Alarm
 from coordinator.telemetry.levels import TELLS
@@ -178,7 +191,7 @@ async def clerk(brief: Brief, ctx: AgentContext) -> str:
     """Tries a tool that is down."""
     try:
         await ctx.use(fails, {"what": brief.request})
-    except Fault:
+    except (Fault, Refused):
         ctx.flag("not_found", "the system is down")
     return "sorry"
 
