@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 # An order stands at the beginning of a clause, behind a polite word, a wish, or "can you"; "can I" asks, and "do not"
 # forbids.
@@ -74,6 +75,7 @@ class Act:
         return self.verb == CANCEL and self.certain and bool(self.numbers)
 
 
+@lru_cache(maxsize=256)  # people ask again in the same words, and simulated ones do nothing else
 def acts(request: str) -> tuple[Act, ...]:
     """Return what *request* orders, in its order; a question, a prohibition and quoted text order nothing."""
     spoken = _QUOTED.sub(" ", request)

@@ -1,6 +1,7 @@
 """What this team never does, whatever a model says."""
 
 import re
+from functools import lru_cache
 
 # Whoever mentions lawyers or courts is talking about a dispute, and a dispute is answered by a person. A name is
 # written with a capital, as in Court Road or Aunt Sue; threats in capitals are threats.
@@ -35,6 +36,7 @@ REFUND = re.compile(
 )
 
 
+@lru_cache(maxsize=256)  # people ask again in the same words, and simulated ones do nothing else
 def must_escalate(request: str) -> str:
     """Return why a person must take *request*; empty when the team may."""
     if found := LEGAL.search(request):

@@ -1,60 +1,28 @@
-"""Coordinator: teams of LLM agents as bounded, accountable workflows."""
+"""Coordinator: teams of LLM agents as bounded, accountable workflows.
 
-from coordinator.app import Coordinator, Snapshot
-from coordinator.app.collector import relax_collector
-from coordinator.domain.briefs import Brief, Material, Plan, PlanStep, Report
-from coordinator.domain.calls import Task
-from coordinator.domain.choice import Choice
-from coordinator.domain.content import Citation, Message, Passage, Text
-from coordinator.domain.context import AgentContext
-from coordinator.domain.effects import Effect
-from coordinator.domain.errors import CoordinatorError, Fault, Invalid, Reached, Refused, UnknownOutcome
-from coordinator.domain.events import Event, Kind
-from coordinator.domain.result import Issue, Reply, RunResult, Status
-from coordinator.domain.scope import TenantContext
-from coordinator.domain.team import Team, agent
-from coordinator.domain.tool import ToolContext, tool
-from coordinator.domain.world import World
-from coordinator.engine.handle import RunHandle
-from coordinator.scenario import run_scenario
-from coordinator.settings import Settings
+Its names stand in `public.py` and are imported when one of them is first asked for: so the command line is there to be
+interrupted before all that it imports.
+"""
 
-__all__ = [
-    "AgentContext",
-    "Brief",
-    "Choice",
-    "Citation",
-    "Coordinator",
-    "CoordinatorError",
-    "Effect",
-    "Event",
-    "Fault",
-    "Invalid",
-    "Issue",
-    "Kind",
-    "Material",
-    "Message",
-    "Passage",
-    "Plan",
-    "PlanStep",
-    "Reached",
-    "Refused",
-    "Reply",
-    "Report",
-    "RunHandle",
-    "RunResult",
-    "Settings",
-    "Snapshot",
-    "Status",
-    "Task",
-    "Team",
-    "TenantContext",
-    "Text",
-    "ToolContext",
-    "UnknownOutcome",
-    "World",
-    "agent",
-    "relax_collector",
-    "run_scenario",
-    "tool",
-]
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from coordinator import public
+    from coordinator.public import *  # noqa: F403 - it is a list of names
+
+    __all__: list[str] = []
+    __all__ += public.__all__
+
+else:
+
+    def __getattr__(name: str) -> object:
+        if name == "__all__" or not name.startswith("_"):
+            public = import_module("coordinator.public")
+            if name == "__all__" or name in public.__all__:
+                found = globals()[name] = getattr(public, name)  # so that nobody asks again
+                return found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *import_module("coordinator.public").__all__})

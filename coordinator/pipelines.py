@@ -14,7 +14,7 @@ from coordinator.domain.value import value
 from coordinator.policies.accounts import Accounts
 from coordinator.policies.admission import Admission
 from coordinator.policies.breaker import Breaker
-from coordinator.policies.budget import Budget, ModelPrices, ToolPrices
+from coordinator.policies.budget import Budget
 from coordinator.policies.cache import Cache
 from coordinator.policies.coalescing import Coalescing
 from coordinator.policies.contract import Contract
@@ -23,6 +23,7 @@ from coordinator.policies.depth import Depth
 from coordinator.policies.fallback import Fallback
 from coordinator.policies.loop_guard import LoopGuard
 from coordinator.policies.output_contract import OutputContract
+from coordinator.policies.pricing import ModelPrices, ToolPrices
 from coordinator.policies.rate_limit import RateLimit
 from coordinator.policies.retry import Retry
 from coordinator.policies.rights import Rights

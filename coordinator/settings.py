@@ -29,7 +29,7 @@ from coordinator.domain.limits import BreakerLimits, GateLimits
 from coordinator.domain.prices import ModelPrice
 from coordinator.domain.scope import RunLimits
 from coordinator.domain.surfaces import Count, Period, Seconds, Surface, Tenant, Usd, check_surfaces, run_limits
-from coordinator.sources import Environment, file_source, fraction, workspace_file
+from coordinator.sources import Environment, bad_settings, file_source, fraction, workspace_file
 
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Part = Annotated[Share, BeforeValidator(fraction)]
@@ -283,15 +283,10 @@ def load_settings(start: Path, **code: Any) -> Settings:
         settings: Settings = located(**code)
         return settings
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        name = ".".join(map(str, first["loc"]))
+        found = error.errors(include_url=False, include_context=False)
+        variable = "__".join(map(str, found[0]["loc"])).upper()
         where = workspace_file(start) or "the environment"
-        given = "" if first["loc"][0] == "providers" else f" (given {first['input']!r})"  # it may be a key
-        raise Invalid(
-            f"setting {name} is wrong: {first['msg']}{given}", code="bad_settings",
-            hint=f"correct it in {where}, in COORDINATOR_{name.upper().replace('.', '__')} or in the code",
-            details={"loc": first["loc"]},
-        ) from error  # fmt: skip
+        raise bad_settings(found, f"correct it in {where}, in COORDINATOR_{variable} or in the code") from error
     except tomllib.TOMLDecodeError as error:
         raise Invalid(f"{workspace_file(start)}: {error}", code="bad_toml", hint="correct the TOML") from error
     except SettingsError as error:

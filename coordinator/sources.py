@@ -2,25 +2,29 @@
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
     InitSettingsSource,
-    TomlConfigSettingsSource,
 )
 
 from coordinator.domain.errors import Invalid
+from coordinator.domain.surfaces import NO_SURFACE
 from coordinator.workspace import find_workspace
 
 PREFIX = "coordinator_"
 # Read before any settings are, by the values themselves; and what Kubernetes sets in every container for a service of
 # our name.
 FOREIGN = re.compile(r"frozen_values|service_host|service_port(_\w+)?|port(_\d\w*)?")
+ANSWERED_TOGETHER = frozenset({"missing", "value_error", NO_SURFACE})
+"""Kinds of errors in one source that another may make good: a part that is missing, parts that do not fit together."""
 SERVERS = frozenset({"uvicorn", "gunicorn", "hypercorn", "granian", "fastapi"})
 """Programs that can start several processes of a service."""
 _WORKERS = re.compile(r"(?:^|\s)(?:--workers|-w)[=\s]?(\d{1,6})(?=\s|$)")
@@ -34,7 +38,7 @@ class Environment(EnvSettingsSource):
         """Return what the variables say.
 
         Raises:
-            Invalid: `bad_settings`, when one names no setting.
+            Invalid: `bad_settings`, when one names no setting, or means nothing, also where code has the last word.
         """
         for name in self.env_vars:
             setting = name.removeprefix(PREFIX)
@@ -44,13 +48,56 @@ class Environment(EnvSettingsSource):
                     f"the environment variable {name.upper()} names no setting", code="bad_settings",
                     hint=f"did you mean {(PREFIX + near[0]).upper()}?" if near else "unset it",
                 )  # fmt: skip
-        return super().__call__()
+        said = super().__call__()
+        check_alone(self.settings_cls, said, self._where)
+        return said
+
+    def _where(self, place: Sequence[str]) -> str:
+        """Return the variable that says what stands at *place*: the longest of those that may."""
+        names = ("__".join(place[:length]) for length in range(len(place), 0, -1))
+        found = (f"{PREFIX}{name}".upper() for name in names if f"{PREFIX}{name}".lower() in self.env_vars)
+        return next(found, "the environment")
 
     def _names(self, name: str) -> bool:
         """Whether *name* is a setting, or a part of one that has parts."""
         setting, parted, _ = name.partition("__")
         field = self.settings_cls.model_fields.get(setting)
         return field is not None and (not parted or self.field_is_complex(field))
+
+
+def check_alone(kind: type[BaseSettings], said: Mapping[str, Any], where: Callable[[Sequence[str]], str]) -> None:
+    """Check what one source said by itself: another that goes before it may hide what is wrong with it.
+
+    What only the sources together can answer for is not looked at: what is missing, and surfaces that stand elsewhere.
+
+    Args:
+        kind: of the settings.
+        said: by the source.
+        where: says where in it stands what is at a place of the settings.
+
+    Raises:
+        Invalid: `bad_settings`, with the place where it can be repaired.
+    """
+    if not said:
+        return
+    try:
+        kind.__pydantic_validator__.validate_python(dict(said), self_instance=kind.__new__(kind))
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_context=False)
+        found = [one for one in errors if one["type"] not in ANSWERED_TOGETHER]
+        if found:
+            raise bad_settings(found, f"correct it in {where([*map(str, found[0]['loc'])])}") from None
+
+
+def bad_settings(found: Sequence[ErrorDetails], hint: str) -> Invalid:
+    """Return the error that tells the first of what was *found* wrong; its details tell all, by their settings."""
+    wrong = {".".join(map(str, one["loc"])): one["msg"] for one in found}
+    first = found[0]
+    given = "" if first["loc"][0] == "providers" else f" (given {first['input']!r})"  # it may be a key
+    return Invalid(
+        f"setting {next(iter(wrong))} is wrong: {first['msg']}{given}", code="bad_settings", hint=hint,
+        details={"loc": first["loc"], "wrong": wrong},
+    )  # fmt: skip
 
 
 def fraction(given: Any) -> Any:
@@ -88,13 +135,14 @@ def file_source(settings_cls: type[BaseSettings], file: Path) -> InitSettingsSou
     """Return the source of settings in *file*, which marks a workspace: all of it, or a pyproject's own table.
 
     Raises:
-        Invalid: `bad_toml`, when that is no table.
+        Invalid: `bad_toml`, when that is no table; `bad_settings`, when something in it means nothing.
     """
-    if file.name != "pyproject.toml":
-        return TomlConfigSettingsSource(settings_cls, file)
-    table = tomllib.loads(file.read_text(encoding="utf-8"))["tool"]["coordinator"]
-    if not isinstance(table, dict):
-        raise Invalid(f"{file}: tool.coordinator is no table", code="bad_toml", hint="write [tool.coordinator]")
+    table = tomllib.loads(file.read_text(encoding="utf-8"))
+    if file.name == "pyproject.toml":
+        table = table["tool"]["coordinator"]
+        if not isinstance(table, dict):
+            raise Invalid(f"{file}: tool.coordinator is no table", code="bad_toml", hint="write [tool.coordinator]")
+    check_alone(settings_cls, table, lambda _: str(file))
     return InitSettingsSource(settings_cls, table)
 
 

@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.types import Receive, Scope, Send
 
 from agents import team
 from coordinator import Coordinator, Event, Invalid, RunHandle, RunResult, Settings, Status, Team, relax_collector
@@ -60,17 +61,17 @@ def service(team: Team, settings: Settings) -> FastAPI:
     async def ask(question: Question, request: Request) -> Response:
         """Answer *question*; a run that only this client waits for is cancelled when the client goes away."""
         handle = _start(app, question)
-        result = await _result_or_gone(handle, request)
-        if result is None:
+        try:
+            result = await _result_or_gone(handle, request)
+        finally:
             if question.key is None:
-                await handle.cancel()
-            return Response(status_code=499)
-        return _response(result)
+                await handle.cancel()  # says nothing to a run that has ended
+        return Response(status_code=499) if result is None else _response(result)
 
     @app.post("/ask/events")
     async def ask_and_watch(question: Question) -> EventSourceResponse:
         """Answer *question* as server-sent events: what happens, as it happens, and last the result."""
-        return EventSourceResponse(_told(_start(app, question), shared=question.key is not None))
+        return LiveEvents(_start(app, question), shared=question.key is not None)
 
     @app.get("/health")
     async def health() -> dict[str, object]:
@@ -110,15 +111,30 @@ async def _gone(request: Request) -> None:
         pass
 
 
-async def _told(handle: RunHandle, *, shared: bool) -> AsyncIterator[ServerSentEvent]:
-    try:
-        async for event in handle.events():
-            yield ServerSentEvent(_json(event), event=event.kind.value, id=str(event.seq))
-        result = await handle.result()
-        yield ServerSentEvent(result.model_dump_json(), event="result")
-    finally:
-        if not shared:
-            await handle.cancel()
+class LiveEvents(EventSourceResponse):
+    """The events of a run, and last its result; a run that is not *shared* ends with the response, however that ends.
+
+    Not with its events: of a client that is gone before the first of them, nobody ever asks for one.
+    """
+
+    def __init__(self, handle: RunHandle, *, shared: bool) -> None:
+        super().__init__(_told(handle))
+        self._handle = handle
+        self._shared = shared
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if not self._shared:
+                await self._handle.cancel()
+
+
+async def _told(handle: RunHandle) -> AsyncIterator[ServerSentEvent]:
+    async for event in handle.events():
+        yield ServerSentEvent(_json(event), event=event.kind.value, id=str(event.seq))
+    result = await handle.result()
+    yield ServerSentEvent(result.model_dump_json(), event="result")
 
 
 def _json(event: Event) -> str:

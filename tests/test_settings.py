@@ -101,3 +101,67 @@ def test_origin_of_an_entry_is_the_variable_that_wins_over_the_file(
     loaded = load_settings(root)
     assert loaded.models["small"] == "c:d"
     assert origin(loaded, root / "coordinator.toml", "models", "small") == "COORDINATOR_MODELS"
+
+
+def wrong(root: Path, **code: object) -> Invalid:
+    with pytest.raises(Invalid) as caught:
+        load_settings(root, **code)
+    assert caught.value.code == "bad_settings"
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("variable", "given", "code"),
+    [
+        ("COORDINATOR_RUN_USD", "-1", {"run_usd": 1}),
+        ("COORDINATOR_DEADLINE_S", "soon", {"deadline_s": 5}),
+        ("COORDINATOR_BREAKER__FAILURES", "0", {"breaker": {"failures": 3}}),
+        ("COORDINATOR_TENANTS", '{"acme": {"weight": 0}}', {"tenants": {"acme": {"weight": 1}}}),
+        ("COORDINATOR_ADMISSION", '{"waiting": -1}', {"admission": {"waiting": 1}}),
+    ],
+)
+def test_variable_that_means_nothing_is_an_error_also_where_code_has_the_last_word(
+    variable: str, given: str, code: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, given)
+    assert wrong(tmp_path, **code).hint == f"correct it in {variable}"
+
+
+def test_file_that_means_nothing_is_an_error_also_where_others_have_the_last_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = workspace(tmp_path, "run_usd = -1\n")
+    monkeypatch.setenv("COORDINATOR_RUN_USD", "1")
+    error = wrong(root, run_usd=2)
+    assert error.message.startswith("setting run_usd is wrong: Input should be greater than or equal to 0 (given -1")
+    assert error.hint == f"correct it in {root / 'coordinator.toml'}"
+
+
+def test_limits_that_contradict_one_another_in_one_source_are_an_error_whatever_goes_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COORDINATOR_RUN_USD", "2")
+    monkeypatch.setenv("COORDINATOR_SESSION_USD", "1")
+    assert "at least run_usd" in wrong(tmp_path, session_usd=3).message
+
+
+def test_limits_of_different_sources_that_contradict_one_another_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COORDINATOR_RUN_USD", "2")
+    assert "at least run_usd" in wrong(workspace(tmp_path, "session_usd = 1\n")).message
+
+
+def test_source_may_leave_to_another_what_it_does_not_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COORDINATOR_UNKNOWN_TENANTS", "free")
+    monkeypatch.setenv("COORDINATOR_RATES__GLOBAL__PER_S", "5")
+    monkeypatch.setenv("COORDINATOR_PRICES", '{"a:c": {"input": 3}}')
+    root = workspace(tmp_path, "[surfaces.free]\n[rates.global]\nrequests = 1\n[prices.'a:c']\noutput = 4\n")
+    loaded = load_settings(root)
+    assert (loaded.rates["global"].per_s, loaded.prices["a:c"].input) == (5, 3)
+
+
+def test_key_of_a_provider_is_never_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COORDINATOR_PROVIDERS", '{"openai": {"api_kay": "sk-secret"}}')
+    assert "sk-secret" not in str(wrong(tmp_path))

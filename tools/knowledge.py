@@ -1,6 +1,7 @@
 """The shop's help articles."""
 
 import re
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import Field
@@ -40,11 +41,16 @@ def _scan(desk: Desk, query: str) -> list[Section]:
     wanted = [word for word in sorted(words) if len(word) >= SHORTEST_WORD]
     ranked: list[tuple[int, Section]] = []
     for name in desk.articles.listing().files:
-        for chunk in chunks(desk.articles.read(name), ".md"):
-            title, text = f"{name} {chunk.heading}".lower(), chunk.text.lower()
+        for section, title, text in _sections(name, desk.articles.read(name)):
             score = sum((TITLE_WEIGHT if word in title else 0) + (word in text) for word in wanted)
             if score:
-                section = Section(text=chunk.text, source=name, line=chunk.line, heading=chunk.heading)
                 ranked.append((score, section))
     ranked.sort(key=lambda one: -one[0])
     return [section for _, section in ranked[:FOUND]]
+
+
+@lru_cache(maxsize=256)  # articles are read at every scan, and rarely change
+def _sections(name: str, article: str) -> tuple[tuple[Section, str, str], ...]:
+    """Return the passages of *article*, each with its titles and its text in lower case."""
+    cut = [Section(text=one.text, source=name, line=one.line, heading=one.heading) for one in chunks(article, ".md")]
+    return tuple((one, f"{name} {one.heading}".lower(), one.text.lower()) for one in cut)

@@ -14,7 +14,7 @@ from coordinator.domain.timer import Alarms
 from coordinator.pipelines import Holders
 from coordinator.policies.accounts import Accounts
 from coordinator.policies.admission import Admission
-from coordinator.policies.budget import ModelPrices
+from coordinator.policies.pricing import ModelPrices
 from coordinator.policies.rate_names import check_rates
 from coordinator.settings import Settings
 from coordinator.simulation.faults import FaultRule, Faults

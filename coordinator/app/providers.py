@@ -11,6 +11,8 @@ from coordinator.domain.calls import ModelCall
 from coordinator.domain.errors import Fault, Invalid, Reached
 from coordinator.domain.model import Model, ModelReply, Target
 from coordinator.domain.ports import Stamp
+from coordinator.domain.value import changed
+from coordinator.models.reasoning import room
 from coordinator.settings import Settings
 
 # Imported on first use, so that nobody pays for a provider that is not used.
@@ -78,6 +80,8 @@ class Adapters:
                 f"the adapter of {target} answered {type(reply).__name__} without a usable reply or usage",
                 reached=Reached.YES, transient=False, code="bad_reply", hint="correct the adapter",
             )  # fmt: skip
+        if reply.cost:  # what a call costs is the Budget's to say, also of a model without a price
+            reply = changed(reply, cost=0)
         call.scope.run.model = reply.model
         return reply
 
@@ -107,7 +111,15 @@ class Adapters:
         if provider == "compatible" and provider not in self._given:
             compatible: Any = self._adapters[provider]
             compatible.check(model)
-        return Target(provider, model or provider)
+        return Target(provider, model or provider, self._room(provider, model))
+
+    def _room(self, provider: str, model: str) -> int:
+        """Return the tokens for thoughts: those of the settings, else what is known of the model."""
+        setting = self._setting(provider)
+        return room(provider, model, setting.options) if setting.reasoning_tokens is None else setting.reasoning_tokens
+
+    def _setting(self, provider: str) -> ProviderSetting:
+        return self._settings.get(SETTINGS_OF.get(provider, provider), ProviderSetting())
 
     def _adapter(self, provider: str, name: str) -> Model:
         if provider not in PROVIDERS:
@@ -124,8 +136,7 @@ class Adapters:
             kind: Any = getattr(importlib.import_module(module), attribute)
             if self._http is None:
                 self._http = importlib.import_module("coordinator.models.http").Http(headers=self._headers)
-        setting = self._settings.get(SETTINGS_OF.get(provider, provider), ProviderSetting())
-        adapter: Model = kind(client=self._http, stamp=self._stamp, **setting.given())
+        adapter: Model = kind(client=self._http, stamp=self._stamp, **self._setting(provider).given())
         return adapter
 
 

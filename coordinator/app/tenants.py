@@ -2,7 +2,7 @@
 
 from coordinator.domain.errors import Invalid
 from coordinator.domain.scope import RunLimits, TenantContext
-from coordinator.domain.surfaces import DEFAULT, REFUSE, Resolver, Surface, Tenant
+from coordinator.domain.surfaces import DEFAULT, REFUSE, Resolver, Surface, Tenant, check_tenant
 from coordinator.domain.value import value
 from coordinator.settings import Settings
 
@@ -56,10 +56,13 @@ class Tenants:
         """Return *who* and its limits, by the resolver.
 
         Raises:
-            Invalid: `unknown_tenant`, when unknown ones are turned away; `unknown_surface`.
+            Invalid: `unknown_tenant`, when unknown ones are turned away; `unknown_surface`; `bad_tenant_limits`.
         """
         tenant = await self._resolver(who.tenant) if self._resolver is not None else None
-        terms = self._otherwise(who.tenant) if tenant is None else self._terms(who.tenant, tenant)
+        if tenant is None:
+            return self._otherwise(who.tenant).of(who)
+        terms = self._terms(who.tenant, tenant)
+        check_tenant(self._settings, who.tenant, tenant)
         return terms.of(who)
 
     def _otherwise(self, name: str) -> Terms:

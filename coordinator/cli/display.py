@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self, TextIO
@@ -82,29 +82,36 @@ class PlainLines:
 
 def told(event: Event) -> str:
     """Return *event* as one plain line; nothing for events that only begin something."""
-    data = event.data
-    match event.kind:
-        case Kind.STATE:
-            text = f"{data['state']} ({data['reason']})" if data.get("reason") else str(data["state"])
-        case Kind.DELEGATION_STARTED:
-            text = f"hands a brief to {data['member']}"
-        case Kind.DELEGATION_ENDED:
-            text = f"has the report of {data['member']}{_figures(event)}"
-        case Kind.MODEL_ENDED:
-            text = f"model {model_name(str(data.get('model') or data.get('class')))}{_figures(event)}"
-        case Kind.TOOL_ENDED:
-            text = f"tool {data['tool']}{_figures(event)}"
-        case Kind.RETRY:
-            text = f"attempt {data['attempt']} of {data['dependency']} after {data['code']}"
-        case Kind.FALLBACK:
-            text = f"{data['from']} is down ({data['code']}), {data['to']} is tried"
-        case Kind.BREAKER:
-            text = f"breaker of {data['dependency']} goes from {data['from']} to {data['to']}"
-        case Kind.ISSUE if event.step:
-            text = f"issue {data['code']}: {data['message']}"
-        case _:
-            return ""
-    return f"{event.agent}: {text}"
+    line = _LINES.get(event.kind)
+    text = line(event) if line else ""
+    return f"{event.agent}: {text}" if text else ""
+
+
+def _state(event: Event) -> str:
+    state, reason = event.data["state"], event.data.get("reason")
+    return f"{state} ({reason})" if reason else str(state)
+
+
+def _model(event: Event) -> str:
+    return f"model {model_name(str(event.data.get('model') or event.data.get('class')))}{_figures(event)}"
+
+
+def _issue(event: Event) -> str:
+    return f"issue {event.data['code']}: {event.data['message']}" if event.step else ""
+
+
+_LINES: Mapping[Kind, Callable[[Event], str]] = {
+    Kind.STATE: _state,
+    Kind.DELEGATION_STARTED: lambda event: f"hands a brief to {event.data['member']}",
+    Kind.DELEGATION_ENDED: lambda event: f"has the report of {event.data['member']}{_figures(event)}",
+    Kind.MODEL_ENDED: _model,
+    Kind.TOOL_ENDED: lambda event: f"tool {event.data['tool']}{_figures(event)}",
+    Kind.RETRY: lambda event: "attempt {attempt} of {dependency} after {code}".format_map(event.data),
+    Kind.CHARGED: lambda event: f"charged {money(event.data['cost'])} for {event.data['dependency']} without a reply",
+    Kind.FALLBACK: lambda event: "{from} is down ({code}), {to} is tried".format_map(event.data),
+    Kind.BREAKER: lambda event: "breaker of {dependency} goes from {from} to {to}".format_map(event.data),
+    Kind.ISSUE: _issue,
+}
 
 
 def _figures(event: Event) -> str:

@@ -16,7 +16,7 @@ from coordinator.domain.errors import Invalid
 from coordinator.load import LoadPlan, LoadTest, WarmUp
 from coordinator.load.picturing import page_of
 from coordinator.load.telling import told as told_in_words
-from coordinator.scenario import Scenario, open_scenario
+from coordinator.scenario import Overrides, Scenario, open_scenario
 from coordinator.scenario.faults import open_faults
 
 BREACHED = FLAGGED
@@ -30,6 +30,10 @@ def load_scenario(
     ] = None,
     concurrency: Annotated[
         int | None, typer.Option(metavar="C", help="Runs at once: a closed loop.", show_default=False)
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="The model for every agent; another than offline is called, and paid."),
     ] = None,
     tenants: Annotated[int, typer.Option(metavar="N", help="Tenants; each has a copy of the data of its own.")] = 1,
     faults: Annotated[
@@ -64,7 +68,7 @@ def load_scenario(
     plan.check(virtual=virtual)
     check_writable(report)
     with redirect_stdout(sys.stderr):  # a team's code may print
-        opened = open_scenario(scenario)
+        opened = open_scenario(scenario, Overrides(model=model))
         if faults is not None:
             rules = open_faults(faults, opened)
             plan = LoadPlan(runs, rate, concurrency, tenants, rules, seed, plan.warm_up, sample)

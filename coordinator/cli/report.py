@@ -31,7 +31,9 @@ def _parts(result: RunResult) -> list[Text]:
     parts = [Text(printable(result.text.strip()))] if result.text.strip() else []
     if result.citations:
         parts.append(Text("\n").join(_citation(number, one) for number, one in enumerate(result.citations, start=1)))
-    issues = [f"! {issue.code}: {printable(issue.message)}" for issue in result.issues]
+    # What the reply itself says, such as why it goes to a person, need not be read twice where its cause is told.
+    untold = [issue for issue in result.issues if issue.message.rstrip(".") not in result.text] or result.issues
+    issues = [f"! {issue.code}: {printable(issue.message)}" for issue in untold]
     if issues:
         parts.append(Text("\n".join(issues), "yellow"))
     return [*parts, _facts(result)]

@@ -69,7 +69,7 @@ def _bill(story: Story) -> Table:
     for one in story.spending(_agent):
         grid.add_row(*_row(one))
     grid.add_row()
-    for one in story.spending(_target):
+    for one in story.by_target():
         grid.add_row(*_row(one))
     return grid
 
@@ -84,10 +84,6 @@ def _row(one: Spending) -> Iterator[Text]:
 
 def _agent(node: Node) -> str:
     return node.agent
-
-
-def _target(node: Node) -> str:
-    return node.name
 
 
 def _end(story: Story) -> Text:

@@ -15,6 +15,8 @@ class ProviderSetting(BaseModel):
     """Where it listens: OpenAI's with /v1, the others without a version."""
     options: dict[str, Any] = {}
     """More fields of every request, in the provider's own words."""
+    reasoning_tokens: int | None = Field(default=None, ge=0, le=1_000_000)
+    """Tokens that a model may take for its thoughts, beside the reply that its agent allows."""
 
     def given(self) -> dict[str, Any]:
         """Return what adapters take."""

@@ -154,9 +154,12 @@ class ModelCall:
         return self.request.digest
 
     def to(self, target: Target, dependency: str) -> "ModelCall":
-        """Return the call addressed to *target*, whose name is *dependency*."""
+        """Return the call addressed to *target*, whose name is *dependency*; its limit has room for thoughts."""
+        request = self.request
+        if target.room:
+            request = request.clamped(request.max_output_tokens + target.room)
         return ModelCall(
-            self.scope, self.step, self.request, self.deadline, self.timeout, target,
+            self.scope, self.step, request, self.deadline, self.timeout, target,
             1, self.effect, self.keyed, dependency, self.labels,
         )  # fmt: skip
 

@@ -46,7 +46,7 @@ class ToolUse:
     arguments: str
     origin: Origin = MODEL
     signature: str = ""
-    """What the provider wants to see again beside it, unread; the others leave it out."""
+    """What the model that *origin* names wants to see again beside it, unread; the others never get it."""
 
 
 @value
@@ -124,7 +124,7 @@ def _part_size(part: Part) -> int:
     if isinstance(part, Text):
         return json_bytes(part.text)
     if isinstance(part, ToolUse):
-        return len(part.id) + len(part.name) + len(part.signature) + json_bytes(part.arguments)
+        return len(part.id) + len(part.name) + len(part.signature.encode()) + json_bytes(part.arguments)
     if isinstance(part, ToolResult):
         return len(part.id) + len(part.name) + json_bytes(part.text)
     return _declared(part)

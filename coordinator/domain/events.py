@@ -29,6 +29,7 @@ class Kind(StrEnum):
     CRASH = "crash"
     EVENTS_DROPPED = "events.dropped"
     BREAKER = "breaker"
+    CHARGED = "charged"
     BUDGET_ALERT = "budget.alert"
     BUDGET_OVERRUN = "budget.overrun"
     DECISION = "decision"

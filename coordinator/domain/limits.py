@@ -32,6 +32,7 @@ class BreakerLimits:
     """*failures* in a row open the switch; after *cooldown_s* seconds one probe may pass.
 
     A share of failures of at least *rate*, among at least *calls* results of the last *window_s* seconds, opens it too.
+    Calls that are under way count as if they went well: neither opens it that they would outweigh.
     """
 
     failures: int = 5

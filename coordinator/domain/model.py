@@ -75,7 +75,7 @@ class ModelRequest:
         assign(self, "size", size + sum(map(_SIZE, self.messages)) + sum(map(_SIZE, self.tools)))
 
     def clamped(self, max_output_tokens: int) -> "ModelRequest":
-        """Return the same logical request, and so the same digest, with a smaller limit on the reply."""
+        """Return the same logical request, and so the same digest, with another limit on the reply."""
         request = ModelRequest(self.messages, self.tools, self.output, self.model, max_output_tokens)
         assign(request, "_digest", self.digest)
         return request
@@ -148,6 +148,8 @@ class Target:
 
     provider: str
     model: str
+    room: int = field(default=0, compare=False)
+    """Tokens that it may take for its thoughts, beside the reply: they count against the same limit."""
 
     def __str__(self) -> str:
         return f"{self.provider}:{self.model}"

@@ -94,6 +94,8 @@ class Account:
     """What this call may not touch of the ceiling, because it is kept for others."""
     expires: float = math.inf
     """UTC stamp from which the account is forgotten, once nothing is held on it."""
+    renews: bool = False
+    """Whether another takes its place then, of which nothing is spent yet."""
 
 
 @value
@@ -216,8 +218,8 @@ class Gate(Protocol):
 class Trial(Protocol):
     """Leave to call something through its breaker; exactly one method ends it."""
 
-    def succeeded(self) -> None:
-        """The call went well."""
+    def succeeded(self) -> bool:
+        """The call went well; say whether that has closed the breaker."""
 
     def failed(self, error: Exception) -> None:
         """The call failed in a way that counts."""
@@ -290,5 +292,5 @@ class Breaker(Protocol):
 class Breakers(Holder, Protocol):
     """The breakers of a process, one per dependency."""
 
-    def of(self, dependency: str) -> Breaker:
+    def of(self, dependency: str, /) -> Breaker:
         """Return the breaker of *dependency*, made on first use."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from coordinator.domain.errors import Invalid
 from coordinator.domain.money import micros
 from coordinator.domain.scope import RunLimits
 
@@ -18,9 +19,13 @@ Period = Literal["hour", "day", "month", "total"]
 
 DEFAULT = "default"
 REFUSE = "refuse"
+NO_SURFACE = "no_surface"
+"""The kind of error that names a surface which does not exist; others are contradictions."""
 SOFT_DEADLINE_SHARE = 0.8
 WIDER: Final = ("run_usd", "session_usd", "user_day_usd", "tenant_day_usd", "global_usd")
 """Ceilings, from the narrowest to the widest: what one run may cost is part of what its session may cost, and so on."""
+SHARED: Final = WIDER[1:]
+"""Ceilings that runs share, and so the processes in which they run: each has its part."""
 FLAT: Final = (*WIDER, "deadline_s", "soft_deadline_s")
 
 
@@ -113,6 +118,10 @@ class Limited(Protocol):
         """How long the account of all runs together lasts."""
 
     @property
+    def share(self) -> float:
+        """This process's part of the ceilings that runs share."""
+
+    @property
     def model_fields_set(self) -> set[str]:
         """What somebody wrote."""
 
@@ -125,22 +134,40 @@ def check_surfaces(settings: Limited) -> None:
     Raises:
         ValidationError: naming the setting and what is wrong with it.
     """
-    flat = {name: getattr(settings, name) for name in settings.model_fields_set if name in FLAT}
-    places: list[tuple[tuple[str, ...], dict[str, Any]]] = [((), flat)]
+    places: list[tuple[tuple[str, ...], dict[str, Any]]] = [((), _written(settings))]
     for name, surface in settings.surfaces.items():
-        places.append((("surfaces", name), flat | _said(surface)))
+        places.append((("surfaces", name), _written(settings, surface)))
     for name, tenant in settings.tenants.items():
         under = settings.surfaces.get(tenant.surface)
         if under is None and tenant.surface != DEFAULT:
-            raise _wrong(settings, ("tenants", name, "surface"), tenant.surface, _no_surface(settings))
-        places.append((("tenants", name), flat | (_said(under) if under else {}) | _said(tenant)))
+            raise _wrong(settings, ("tenants", name, "surface"), tenant.surface, _no_surface(settings), NO_SURFACE)
+        places.append((("tenants", name), _written(settings, *([under] if under else ()), tenant)))
     unknown = settings.unknown_tenants
     if unknown not in (DEFAULT, REFUSE, *settings.surfaces):
-        raise _wrong(settings, ("unknown_tenants",), unknown, _no_surface(settings, REFUSE))
+        raise _wrong(settings, ("unknown_tenants",), unknown, _no_surface(settings, REFUSE), NO_SURFACE)
     for place, limits in places:
         found = contradiction(limits, settings.global_period)
         if found is not None:
             raise _wrong(settings, (*place, found[0]), limits[found[0]], found[1])
+        nothing = _nothing_left(limits, settings.share)
+        if nothing:
+            raise _wrong(settings, ("share",), settings.share, nothing)
+
+
+def check_tenant(settings: Limited, name: str, tenant: Tenant) -> None:
+    """Check the limits of a tenant that no settings name, as `check_surfaces` does those of the others.
+
+    Raises:
+        Invalid: `bad_tenant_limits`.
+    """
+    limits = _written(settings, settings.surfaces.get(tenant.surface, Surface()), tenant)
+    found = contradiction(limits, settings.global_period)
+    wrong = f"{found[0]} = {limits[found[0]]:g} {found[1]}" if found else _nothing_left(limits, settings.share)
+    if wrong:
+        raise Invalid(
+            f"the limits of tenant {name!r} contradict one another: {wrong}", code="bad_tenant_limits",
+            hint="correct them where tenants are looked up",
+        )  # fmt: skip
 
 
 def contradiction(limits: Mapping[str, Any], period: Period = "day") -> tuple[str, str] | None:
@@ -160,15 +187,30 @@ def contradiction(limits: Mapping[str, Any], period: Period = "day") -> tuple[st
     return None
 
 
-def _said(surface: Surface) -> dict[str, Any]:
-    return {name: said for name in FLAT if (said := getattr(surface, name, None)) is not None}
+def _nothing_left(limits: Mapping[str, Any], share: float) -> str:
+    """Say of which ceiling in *limits* a *share* is nothing, when that is so: every call would be refused."""
+    for name in SHARED:
+        usd = limits.get(name)
+        if usd and not shared(usd, share):
+            return f"share = {share:g} should leave at least a millionth of a dollar of {name} ({usd:g}); raise either"
+    return ""
+
+
+def _written(settings: Limited, *surfaces: Surface) -> dict[str, Any]:
+    """Return the limits that somebody wrote: of the last of *surfaces* to say it, else the flat one."""
+    flat = {name: getattr(settings, name) for name in settings.model_fields_set if name in FLAT}
+    for surface in surfaces:
+        flat |= {name: said for name in FLAT if (said := getattr(surface, name, None)) is not None}
+    return flat
 
 
 def _no_surface(settings: Limited, *more: str) -> str:
     return f"should be one of {', '.join((DEFAULT, *settings.surfaces, *more))}"
 
 
-def _wrong(settings: Limited, place: tuple[str, ...], given: Any, message: str) -> ValidationError:
-    kind = PydanticCustomError("contradiction", "{message}", {"message": message})
-    error = InitErrorDetails(type=kind, loc=place, input=given)
+def _wrong(
+    settings: Limited, place: tuple[str, ...], given: Any, message: str, kind: str = "contradiction"
+) -> ValidationError:
+    said = PydanticCustomError(kind, "{message}", {"message": message})
+    error = InitErrorDetails(type=said, loc=place, input=given)
     return ValidationError.from_exception_data(type(settings).__name__, [error])

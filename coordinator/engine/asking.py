@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from coordinator.domain.content import Message, StopReason
-from coordinator.domain.errors import Fault, Reached
+from coordinator.domain.errors import Fault, Invalid, Reached
 from coordinator.domain.model import ModelReply, OutputSpec
-from coordinator.engine import talk
+from coordinator.engine import shortening, talk
 
 if TYPE_CHECKING:
     from coordinator.engine.context import Context
@@ -34,7 +34,11 @@ async def ask(
     """Ask once; return text, or a valid *output* after at most two corrections."""
     if output is not None:
         return await typed(ctx, step, messages, (output, ctx.crew.schema(output), _fine), model)
-    reply = await ctx.call_model(step, messages, (), None, model)
+    try:
+        reply = await ctx.call_model(step, messages, (), None, model)
+    except Invalid as error:
+        messages = shortening.shortened(ctx, step, messages, error)
+        reply = await ctx.call_model(f"{step}/compress", messages, (), None, model)
     return usable(reply, ctx.agent).text
 
 
@@ -49,7 +53,12 @@ async def typed(
     output, spec, check = wanted
     wrong = ""
     for again in range(CORRECTIONS + 1):
-        reply = await ctx.call_model(f"{step}/again{again}" if again else step, messages, (), spec, model)
+        at = f"{step}/again{again}" if again else step
+        try:
+            reply = await ctx.call_model(at, messages, (), spec, model)
+        except Invalid as error:
+            messages = shortening.shortened(ctx, at, messages, error)
+            reply = await ctx.call_model(f"{at}/compress", messages, (), spec, model)
         if reply.stop is StopReason.MAX_TOKENS and not again:
             messages = (*messages, talk.correction("truncated", CUT))
             continue
@@ -91,7 +100,8 @@ def usable(reply: ModelReply, agent: str) -> ModelReply:
     if reply.stop is StopReason.MAX_TOKENS:
         raise Fault(
             f"the answer of {agent} was cut off at its output limit",
-            reached=Reached.YES, transient=False, code="truncated", hint="raise max_output_tokens of the agent",
+            reached=Reached.YES, transient=False, code="truncated",
+            hint="raise max_output_tokens of the agent, or reasoning_tokens of a provider whose models think",
         )  # fmt: skip
     return reply
 

@@ -240,9 +240,17 @@ class Context:
         sent = self.crew.delegation(call)
         report = await (sent if self._place is None else self._place.while_lent(sent))
         self._found.extend(report.passages)
-        if report.status == "failed":
-            self.flag(report.code, f"{name} could not do its part: {report.message}", name)
+        if report.status == "failed" and not self._told(report):
+            self.flag(report.code, f"{name} could not do its part: {report.error or report.message}", name)
         return report
+
+    def _told(self, report: Report[Any]) -> bool:
+        """Say whether the cause of a failed report stands in the result already: one cause is told once."""
+        stopped = report.code == "breaker_open"
+        return any(
+            issue.part and issue.part in report.message and (stopped or issue.code == report.code)
+            for issue in self.scope.run.issues
+        )
 
     async def _use(self, step: str, name: str, arguments: str) -> Any:
         return (await self.call_tool(step, name, arguments)).output

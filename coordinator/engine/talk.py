@@ -1,6 +1,7 @@
 """How briefs, tool results and corrections are put into words for a model."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -20,7 +21,13 @@ def opening(instructions: str, words: str | Brief) -> tuple[Message, ...]:
     asked = Message("user", (Text(text, TASK),))
     if not instructions:
         return (asked,)
-    return (Message("system", (Text(instructions, INSTRUCTIONS),)), asked)
+    return (_role(instructions), asked)
+
+
+@lru_cache(maxsize=256)
+def _role(instructions: str) -> Message:
+    # Agents say the same at the head of every conversation, and measuring a page of it takes microseconds.
+    return Message("system", (Text(instructions, INSTRUCTIONS),))
 
 
 def said(reply: ModelReply) -> Message:
@@ -100,5 +107,5 @@ def _retryable(error: CoordinatorError) -> bool:
     if isinstance(error, Fault):
         return error.transient
     if isinstance(error, Refused):
-        return error.retry_after is not None
+        return error.retry_after is not None and not error.ends_agent
     return isinstance(error, Invalid)

@@ -34,13 +34,14 @@ class LoadTest:
         told: hears how far it is, several times a second.
 
     Raises:
-        Invalid: something makes no sense; nothing was started.
+        Invalid: something makes no sense, such as faults of a tool that the team does not have; nothing was started.
     """
 
     def __init__(self, subject: Subject, plan: LoadPlan, *, virtual: bool = False, told: Told | None = None) -> None:
         plan.check(virtual=virtual)
         runs = plan.sampled(virtual=virtual)
         name, stage = _named(subject)
+        stage.check_faults(plan.faults)
         share = runs / plan.runs
         place = Workplace.of(stage, scaled(stage.settings, share), share)
         self._now: Callable[[], float] = float

@@ -15,7 +15,7 @@ from coordinator.domain.ports import Stamp
 from coordinator.domain.timer import Timer
 from coordinator.models.draft import Draft, ErrorEventError
 from coordinator.models.failures import Failure, Sender, failure, unreadable
-from coordinator.models.http import ERRORS, URL, AsyncClient, Headers, Http, Response, address, fault, headers_of
+from coordinator.models.http import CUT, ERRORS, URL, AsyncClient, Headers, Http, Response, address, fault, headers_of
 from coordinator.models.keys import Vendor, base_url_of, key_of
 from coordinator.models.once import Once
 from coordinator.models.replying import quota, request_id
@@ -152,7 +152,8 @@ async def _listen(response: Response, headers: dict[str, str], draft: Draft, sen
             if draft.ended:
                 await _linger(chunks)
     if draft.stop is None:
-        raise Fault(f"the reply of {sender} broke off: its stream ended early", reached=Reached.MAYBE, code="cut_off")
+        told = f"the reply of {sender} broke off: its stream ended early"
+        raise Fault(told, reached=Reached.MAYBE, code="cut_off", hint=CUT)
 
 
 async def _follow(chunks: AsyncIterator[bytes], headers: dict[str, str], draft: Draft, sender: Sender) -> None:

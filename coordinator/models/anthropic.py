@@ -1,6 +1,7 @@
 """Anthropic's messages: https://docs.claude.com/en/api/messages and .../build-with-claude/streaming."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import orjson
@@ -9,9 +10,19 @@ from orjson import Fragment
 from coordinator.domain.content import Message, StopReason, Text, ToolResult, ToolUse
 from coordinator.domain.model import ModelRequest, OutputSpec, ToolSpec
 from coordinator.domain.money import Usage
-from coordinator.models.adapter import Adapter
-from coordinator.models.draft import Draft, ErrorEventError, count, fields_of, unsupported, went_wrong, wish
+from coordinator.models.adapter import Adapter, dumps
+from coordinator.models.draft import (
+    Draft,
+    ErrorEventError,
+    count,
+    fields_of,
+    signature_of,
+    unsupported,
+    went_wrong,
+    wish,
+)
 from coordinator.models.keys import ANTHROPIC
+from coordinator.models.reasoning import LEAST_BUDGET, THOUGHTS, thinks
 from coordinator.models.schemas import ANSWER, answer_tool, check_names
 
 VERSION = "2023-06-01"
@@ -21,6 +32,11 @@ STOPS = {
     "max_tokens": StopReason.MAX_TOKENS, "model_context_window_exceeded": StopReason.MAX_TOKENS,
     "refusal": StopReason.REFUSAL,
 }  # fmt: skip
+
+# What thinks may not be forced to call a tool: .../build-with-claude/extended-thinking#extended-thinking-with-tool-use
+ASKED = f"Hand in your final answer by calling the tool {ANSWER}; an answer that is written as text is lost."
+LEAST_SAID = 256
+"""Tokens of the limit that are left for the reply, where its limit was cut down below budget and reply."""
 
 
 class Anthropic(Adapter):
@@ -40,26 +56,25 @@ class Anthropic(Adapter):
 
     def ask(self, model: str, request: ModelRequest) -> tuple[dict[str, Any], Draft]:
         """Return a streamed request, with the system text apart."""
-        system: list[str] = []
-        messages: list[dict[str, Any]] = []
-        for message in request.messages:
-            if message.role == "system":
-                system.append(message.text)
-            else:
-                _say(message, messages)
-        body: dict[str, Any] = {
-            "model": model, "max_tokens": request.max_output_tokens, "messages": messages, "stream": True,
-        }  # fmt: skip
-        if any(system):
-            body["system"] = "\n\n".join(system)
+        thinking = thinks("anthropic", model, self.options)
+        system = [message.text for message in request.messages if message.role == "system"]
+        body: dict[str, Any] = {"model": model, "max_tokens": request.max_output_tokens, "stream": True}
         tools = [*map(self.tools, request.tools)]
         if request.output is not None:
             check_names(request.tools)
-            body["tool_choice"] = {"type": "any"} if tools else {"type": "tool", "name": ANSWER}
+            if thinking:
+                system.append(ASKED)
+            else:
+                body["tool_choice"] = {"type": "any"} if tools else {"type": "tool", "name": ANSWER}
             tools.append(self.formats(request.output))
+        if any(system):
+            body["system"] = "\n\n".join(system)
         if tools:
             body["tools"] = tools
-        return body, MessageDraft(request, ANSWER if request.output is not None else "")
+        body["messages"] = _conversation(request, model, body) if thinking else _told_plainly(request)
+        if thinking:
+            body.update(_budget(self.options.get("thinking"), body))
+        return body, MessageDraft(request, ANSWER if request.output is not None else "", body if thinking else None)
 
     def tool(self, spec: ToolSpec) -> Fragment:
         """Write a tool with the schema of its input."""
@@ -74,11 +89,14 @@ class Anthropic(Adapter):
 class MessageDraft(Draft):
     """A reply in blocks, each in pieces; its usage in two parts, at the beginning and at the end."""
 
-    __slots__ = ("_blocks", "_used")
+    __slots__ = ("_asked", "_blocks", "_thoughts", "_used")
 
-    def __init__(self, request: ModelRequest, answer: str = "") -> None:
+    def __init__(self, request: ModelRequest, answer: str = "", asked: dict[str, Any] | None = None) -> None:
         super().__init__(request, answer)
+        self._asked = asked
+        """The body that was sent; None where no thoughts are expected."""
         self._blocks: dict[int, tuple[str, str, list[str]]] = {}
+        self._thoughts: dict[int, dict[str, Any]] = {}
         self._used: dict[str, Any] = {}
 
     def read(self, event: Mapping[str, Any]) -> None:
@@ -114,12 +132,17 @@ class MessageDraft(Draft):
         elif block["type"] == "tool_use":
             given = block.get("input")
             self._blocks[index] = (block["id"], block["name"], [orjson.dumps(given).decode()] if given else [])
+        elif block["type"] in THOUGHTS:
+            self._thoughts[index] = {**block}
 
     def _grow(self, index: int, delta: Mapping[str, Any]) -> None:
         if delta["type"] == "text_delta":
             self.text.append(delta["text"])
         elif delta["type"] == "input_json_delta" and index in self._blocks:
             self._blocks[index][2].append(delta["partial_json"])
+        elif delta["type"] in ("thinking_delta", "signature_delta"):
+            name = delta["type"].removesuffix("_delta")
+            self._thoughts[index][name] = self._thoughts[index].get(name, "") + delta[name]
 
     def _finish(self, reason: str | None) -> None:
         if reason is None:
@@ -127,10 +150,23 @@ class MessageDraft(Draft):
         if reason not in STOPS:
             raise ErrorEventError({"message": f"the reply ended with {reason}"})
         self._count()
-        self.uses = [wish(name, tool, "".join(pieces)) for name, tool, pieces in self._blocks.values()]
+        signature = self._signature() if self._blocks else ""
+        self.uses = [
+            wish(name, tool, "".join(pieces), "" if number else signature)
+            for number, (name, tool, pieces) in enumerate(self._blocks.values())
+        ]
         self.stop = STOPS[reason]
         if self.stop is StopReason.REFUSAL:
             self.refused = self.text or ["the provider stopped it"]
+
+    def _signature(self) -> str:
+        """Return the thoughts as they came, and what they were thought about: behind anything else they are refused."""
+        if not self._thoughts or self._asked is None:
+            return ""
+        blocks = [self._thoughts.get(index) for index in range(len(self._thoughts))]
+        if None in blocks:  # some came later, and in another place they would be refused
+            return ""
+        return orjson.dumps({"about": _digest(self._asked, self._asked["messages"]), "blocks": blocks}).decode()
 
     def _count(self) -> None:
         used = self._used
@@ -149,8 +185,58 @@ def _told(usage: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: held for name, held in (usage or {}).items() if held is not None}
 
 
-def _say(message: Message, into: list[dict[str, Any]]) -> None:
-    blocks: list[dict[str, Any]] = []
+def _conversation(request: ModelRequest, model: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the messages with the thoughts of *model*, or without any where something before one of them changed.
+
+    Thoughts belong to what stood before them: .../build-with-claude/preserved-thinking.
+    """
+    messages: list[dict[str, Any]] = []
+    for message in request.messages:
+        thoughts = _thoughts(message, model)
+        if thoughts and thoughts["about"] != _digest(body, messages):
+            return _told_plainly(request)
+        _say(message, messages, thoughts["blocks"] if thoughts else ())
+    return messages
+
+
+def _told_plainly(request: ModelRequest) -> list[dict[str, Any]]:
+    messages: list[dict[str, Any]] = []
+    for message in request.messages:
+        _say(message, messages)
+    return messages
+
+
+def _thoughts(message: Message, model: str) -> dict[str, Any] | None:
+    uses = (part for part in message.parts if isinstance(part, ToolUse))
+    told = next((signature for use in uses if (signature := signature_of(use, "anthropic", model))), "")
+    found: dict[str, Any] | None = orjson.loads(told) if told else None
+    return found
+
+
+def _digest(body: Mapping[str, Any], messages: Sequence[Any]) -> str:
+    before = {"system": body.get("system"), "tools": body.get("tools"), "messages": messages}
+    return blake2b(dumps(before), digest_size=16).hexdigest()
+
+
+def _budget(thinking: Any, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what becomes of a budget for thoughts that was set: it has to fit into the limit of the reply.
+
+    Who thinks by a budget thinks from the first step of a turn on, or not in this turn.
+    """
+    if not isinstance(thinking, Mapping) or thinking.get("type") != "enabled":
+        return {}
+    budget = min(thinking.get("budget_tokens", LEAST_BUDGET), body["max_tokens"] - LEAST_SAID)
+    said: list[Any] = next((one["content"] for one in reversed(body["messages"]) if one["role"] == "assistant"), [])
+    amid = any(block["type"] == "tool_use" for block in said) and said[0]["type"] not in THOUGHTS
+    if amid or budget < LEAST_BUDGET:
+        return {"thinking": {"type": "disabled"}}
+    return {"thinking": {**thinking, "budget_tokens": budget}}
+
+
+def _say(message: Message, into: list[dict[str, Any]], thoughts: Sequence[dict[str, Any]] = ()) -> None:
+    if message.role == "system":
+        return
+    blocks: list[dict[str, Any]] = [*thoughts]
     for part in message.parts:
         if isinstance(part, Text):
             if part.text.strip():  # blank text is refused

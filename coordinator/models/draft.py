@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from coordinator.domain.content import StopReason, ToolResult, ToolUse
+from coordinator.domain.content import Origin, StopReason, ToolResult, ToolUse
 from coordinator.domain.errors import Invalid
 from coordinator.domain.model import ModelReply, ModelRequest, Quota
 from coordinator.domain.money import Usage
@@ -73,16 +73,38 @@ class Draft(ABC):
             text, uses, stop = "".join(self.refused), (), StopReason.REFUSAL
         if self.answer and uses:
             others = tuple(use for use in uses if use.name != self.answer)
-            if not others:  # an answer beside calls was written without their results
+            if not others:
                 text = uses[0].arguments
+            elif len(others) < len(uses):  # an answer beside calls was written without their results
+                others = _handed_on(others, uses, self.answer)
             uses = others
         if stop in COMPLETE:
             stop = StopReason.TOOL_USE if uses else StopReason.END
+        if any(use.signature for use in uses):
+            uses = tuple(_signed(use, Origin("model", f"{provider}:{name}")) for use in uses)
         # Who does not say what was used is billed at the bound.
         usage = self.usage or Usage(self.request.size, self.request.max_output_tokens)
         return ModelReply(
             text, uses, stop, usage, f"{provider}:{self.model or name}", request_id or self.id, 0, quota
         )  # fmt: skip
+
+
+def _handed_on(kept: tuple[ToolUse, ...], uses: tuple[ToolUse, ...], dropped: str) -> tuple[ToolUse, ...]:
+    """Return the calls *kept* of *uses*; the first takes over what the provider wants to see again of one *dropped*."""
+    signature = next((use.signature for use in uses if use.name == dropped and use.signature), "")
+    first, *others = kept
+    if not signature or first.signature:
+        return kept
+    return (ToolUse(first.id, first.name, first.arguments, signature=signature), *others)
+
+
+def _signed(use: ToolUse, origin: Origin) -> ToolUse:
+    return ToolUse(use.id, use.name, use.arguments, origin, use.signature)
+
+
+def signature_of(use: ToolUse, provider: str, model: str) -> str:
+    """Return what *model* wants to see again beside its own call; empty where another model made it."""
+    return use.signature if use.signature and use.origin.name == f"{provider}:{model}" else ""
 
 
 def count(usage: Mapping[str, Any], name: str) -> int:

@@ -10,7 +10,7 @@ from coordinator.domain.errors import CoordinatorError, Fault, Invalid, Reached,
 from coordinator.domain.money import Usage
 from coordinator.domain.ports import Stamp
 from coordinator.domain.value import value
-from coordinator.models.keys import Vendor
+from coordinator.models.keys import OPENAI, Vendor
 from coordinator.models.replying import request_id, retry_after, span
 
 TOO_LONG = (
@@ -22,6 +22,11 @@ NO_QUOTA = ("insufficient_quota", "credit balance", "billing_hard_limit", "billi
 BAD_KEY = ("api key not valid", "api_key_invalid", "invalid_api_key", "incorrect api key", "authentication_error")
 NO_MODEL = ("model_not_found", "invalid model", "model not found")
 THROTTLED = ("overloaded_error", "rate_limit_error", "rate_limit_exceeded", "resource_exhausted")
+
+# OpenAI says `string_above_max_length` of any text, such as the name of a call; what was said and found can be shorter.
+_LONG_TEXT = re.compile(
+    r"invalid '(?:messages|input)[\[\d\]]*(?:\.(?:content|output)[\[\d\]]*(?:\.text)?)?': string too long"
+)
 
 _TITLE = re.compile(rb"<title[^>]*>\s*([^<]{1,100})", re.IGNORECASE)
 _SECRET = re.compile(r"\b(?:sk|pk|rk)-[\w*.…-]{6,}|\bAIza[\w-]{10,}", re.ASCII)
@@ -60,9 +65,10 @@ def failure(sender: Sender, failed: Failure) -> CoordinatorError:
     """Return the error that *failed* means."""
     told = _read(sender, failed)
     about = f"{sender} says: {told.text}" if told.text else f"{sender} answered {told.page or failed.status}"
-    if failed.status == 413 or (failed.status != 500 and _any(TOO_LONG, told.words)):
+    too_long = _any(TOO_LONG, told.words) or _LONG_TEXT.search(told.words) is not None
+    if failed.status == 413 or (failed.status != 500 and too_long):
         return Invalid(
-            f"the request is too long for {about}", code="context_too_long",
+            f"the request is too long: {about}", code="context_too_long",
             hint="ask with less material, let tools return less, or choose a model with a longer context",
         )  # fmt: skip
     denied = _denied(sender, failed, told)
@@ -71,7 +77,8 @@ def failure(sender: Sender, failed: Failure) -> CoordinatorError:
     if not failed.streamed and (failed.status in (429, 529) or _any(THROTTLED, told.words)):
         return _throttled(failed, told, about)
     if failed.status < 500 and failed.status not in (408, 409, 425):
-        return Invalid(f"the request was refused ({failed.status}): {about}", code="bad_request", hint=_HINTS["bad"])
+        message = f"the request was refused ({failed.status}): {about}"
+        return Invalid(message, code="bad_request", hint=_repair(sender, failed, told))
     # A provider that answers with an error of its own has not worked; what stands in between does not know.
     return Fault(
         f"the provider failed ({failed.status}): {about}", reached=Reached.YES, code="server_error",
@@ -109,6 +116,15 @@ _HINTS = {
 }
 
 
+def _repair(sender: Sender, failed: Failure, told: _Told) -> str:
+    """Return what to do about a request that is wrong."""
+    if told.page:  # such as that of a port that speaks TLS
+        return _wrong_url(sender)
+    if "v1/responses" in told.words and sender.vendor is OPENAI:  # where newer models use tools, and some do anything
+        return f"write openai-responses:{sender.model}"
+    return _HINTS["model" if failed.status == 404 else "bad"]
+
+
 def _denied(sender: Sender, failed: Failure, told: _Told) -> Fault | None:
     status, words = failed.status, told.words
     key = sender.vendor.key_variables[0]
@@ -122,7 +138,8 @@ def _denied(sender: Sender, failed: Failure, told: _Told) -> Fault | None:
         hint = _HINTS["key"].format(key=key) if not told.page else _wrong_url(sender)
         return _turned_away(f"{sender} denies access ({status}): {told.text or told.page}", "denied", hint)
     if status == 404 and "model" in words and told.own:
-        return _turned_away(f"there is no model {sender}: {told.text}", "no_such_model", _HINTS["model"])
+        hint = _repair(sender, failed, told)
+        return _turned_away(f"there is no model {sender}: {told.text}", "no_such_model", hint)
     if status in (404, 405) or 300 <= status < 400:
         found = f": {told.page or told.text}" if told.page or told.text else ""
         return _turned_away(f"{sender} is not at its base URL ({status}{found})", "wrong_base_url", _wrong_url(sender))

@@ -11,8 +11,9 @@ from coordinator.domain.content import Message, StopReason, Text, ToolResult, To
 from coordinator.domain.model import ModelRequest, OutputSpec, ToolSpec
 from coordinator.domain.money import Usage
 from coordinator.models.adapter import Adapter
-from coordinator.models.draft import Draft, ErrorEventError, count, fields_of, unsupported, wish
+from coordinator.models.draft import Draft, ErrorEventError, count, fields_of, signature_of, unsupported, wish
 from coordinator.models.keys import GOOGLE
+from coordinator.models.reasoning import FOREIGN, signs
 from coordinator.models.schemas import ANSWER, check_names, for_google
 
 REFUSALS = frozenset("SAFETY RECITATION LANGUAGE BLOCKLIST PROHIBITED_CONTENT SPII IMAGE_SAFETY".split())
@@ -44,7 +45,7 @@ class Google(Adapter):
             if message.role == "system":
                 system.append({"text": message.text})
             else:
-                _say(message, contents)
+                _say(message, contents, model)
         settings = {**self.options.get("generationConfig", {}), "maxOutputTokens": request.max_output_tokens}
         body: dict[str, Any] = {"contents": contents, "generationConfig": settings}
         if system:
@@ -96,8 +97,8 @@ class CandidateDraft(Draft):
         for part in (candidate.get("content") or {}).get("parts") or ():
             if "functionCall" in part:
                 called = part["functionCall"]
-                # Google names no calls; other providers want names that no other call has.
-                name = f"{self.id or 'call'}-{len(self.uses) + 1}"
+                # Older models name no calls; other providers want names that no other call has.
+                name = called.get("id") or f"{self.id or 'call'}-{len(self.uses) + 1}"
                 arguments = orjson.dumps(called.get("args") or {}).decode()
                 self.uses.append(wish(name, called["name"], arguments, part.get("thoughtSignature", "")))
             elif not part.get("thought"):
@@ -124,17 +125,19 @@ def _usage(told: Mapping[str, Any]) -> Usage:
     )  # fmt: skip
 
 
-def _say(message: Message, into: list[dict[str, Any]]) -> None:
+def _say(message: Message, into: list[dict[str, Any]], model: str) -> None:
     parts: list[dict[str, Any]] = []
+    missing = FOREIGN if signs(model) else ""
     for part in message.parts:
         if isinstance(part, Text):
             if part.text:  # empty text is refused
                 parts.append({"text": part.text})
         elif isinstance(part, ToolUse):
-            called = {"functionCall": {"name": part.name, "args": fields_of(part.arguments)}}
-            parts.append({**called, "thoughtSignature": part.signature} if part.signature else called)
+            called = {"functionCall": {"id": part.id, "name": part.name, "args": fields_of(part.arguments)}}
+            signature, missing = signature_of(part, "google", model) or missing, ""
+            parts.append({**called, "thoughtSignature": signature} if signature else called)
         elif isinstance(part, ToolResult):
-            parts.append({"functionResponse": {"name": part.name, "response": fields_of(part.text)}})
+            parts.append({"functionResponse": {"id": part.id, "name": part.name, "response": fields_of(part.text)}})
         else:
             raise unsupported(part, "google")
     if parts:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
@@ -10,7 +11,7 @@ from httpx_aiohttp import HttpxAiohttpClient
 
 from coordinator.domain.errors import Fault, Invalid, Reached
 
-__all__ = ["ERRORS", "URL", "AsyncClient", "Headers", "Http", "Response", "address", "fault", "headers_of"]
+__all__ = ["CUT", "ERRORS", "URL", "AsyncClient", "Headers", "Http", "Response", "address", "fault", "headers_of"]
 
 Headers = httpx.Headers
 
@@ -25,6 +26,9 @@ TIMEOUTS = {"timeout": {"connect": 10.0, "read": None, "write": None, "pool": No
 
 ERRORS = (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError)
 """What may go wrong on the way; `fault` says what it means."""
+
+CUT = "look at proxies on the way, and at their time-outs"
+PROXY = "correct HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, or name the host in NO_PROXY"
 
 _UNSENT = (
     aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError,
@@ -41,7 +45,7 @@ class Http:
         headers: gives headers that every request carries beside its own, such as `traceparent`.
     """
 
-    __slots__ = ("_client", "_headers", "_own")
+    __slots__ = ("_client", "_headers", "_own", "_proxies")
 
     def __init__(
         self, client: AsyncClient | None = None, headers: Callable[[], Mapping[str, str]] | None = None
@@ -49,6 +53,8 @@ class Http:
         self._client = client
         self._headers = headers
         self._own: AsyncClient | None = None
+        self._proxies: dict[str, str] = {}
+        """Those that the environment names, by scheme, if one is a SOCKS proxy: the transport takes it for another."""
 
     async def post(self, url: URL, headers: Headers, body: bytes) -> Response:
         """Send *body* and return the reply as soon as its headers are there; the caller closes it.
@@ -57,6 +63,8 @@ class Http:
             ERRORS: it did not arrive, or no reply came.
         """
         client = self._client or self._own or self._open()
+        if self._proxies:
+            self._check_proxy(url)
         request = httpx.Request("POST", url, headers=headers, content=body, extensions=TIMEOUTS)
         if self._headers is not None:
             request.headers.update(self._headers())
@@ -72,11 +80,22 @@ class Http:
         except (ValueError, httpx.InvalidURL) as error:
             raise Invalid(
                 f"the proxy that the environment names cannot be used: {_told(error)}", code="bad_proxy",
-                hint="correct HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, or name the host in NO_PROXY",
+                hint=PROXY,
             ) from error  # fmt: skip
+        proxies = getproxies()
+        if any(proxy.startswith("socks") for proxy in proxies.values()):
+            self._proxies = proxies
         # Looking for cookies costs 15 µs of every call, even where there are none, and tenants share the client.
         own.cookies.extract_cookies = _kept_by_nobody  # type: ignore[method-assign]  # httpx has no switch
         return own
+
+    def _check_proxy(self, url: URL) -> None:
+        proxy = self._proxies.get(url.scheme) or self._proxies.get("all", "")
+        if proxy.startswith("socks") and not proxy_bypass(url.host):
+            raise Invalid(
+                f"the proxy that the environment names for {url.host} is of a kind that cannot be used"
+                f" ({proxy.partition(':')[0]})", code="bad_proxy", hint=f"name an HTTP proxy: {PROXY}",
+            )  # fmt: skip
 
     async def close(self) -> None:
         """Close the client, unless it came from outside."""
@@ -117,24 +136,29 @@ def fault(error: Exception, provider: str, url: URL) -> Fault:
     """Say what *error*, one of ERRORS, means for a request to *url*, whose reply had not arrived whole."""
     # The transport calls every lost connection a connect timeout; what it was in truth stands in the cause.
     cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
-    what: dict[str, Any] = {"reached": Reached.MAYBE, "code": "cut_off"}
+    what: dict[str, Any] = {"reached": Reached.MAYBE, "code": "cut_off", "hint": CUT}
     if isinstance(cause, _UNSENT):
         return _unreached(cause, provider, url)
     if isinstance(error, httpx.DecodingError):
         what = {"reached": Reached.YES, "code": "unreadable_reply", "hint": "look at proxies on the way"}
     if isinstance(cause, httpx.TimeoutException | TimeoutError):
-        what["code"] = "timeout"
+        what |= {"code": "timeout", "hint": ""}
     return Fault(f"the reply of {provider} broke off ({_told(cause)})", **what)
 
 
 def _unreached(cause: BaseException, provider: str, url: URL) -> Fault:
     told = _told(cause)
-    untrusted = "certificate" in told.lower()
-    hint = f"check the network, and the base URL of {provider} ({url.scheme}://{url.netloc.decode('ascii')})"
-    if untrusted:
-        hint = "trust its authority by the variable SSL_CERT_FILE, or correct the base URL"
+    place = url.netloc.decode("ascii")
+    transient, hint = True, f"check the network, and the base URL of {provider} ({url.scheme}://{place})"
+    if isinstance(cause, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError | httpx.ProxyError):
+        told, hint = f"the proxy that the environment names fails: {told}", PROXY
+    elif "certificate" in told.lower():
+        transient, hint = False, "trust its authority by the variable SSL_CERT_FILE, or correct the base URL"
+    elif "WRONG_VERSION_NUMBER" in told:
+        transient, told = False, f"{place} speaks no TLS"
+        hint = f"write http://{place} in the base URL of {provider}, or the port that speaks TLS"
     return Fault(
-        f"{provider} cannot be reached: {told}", reached=Reached.NO, transient=not untrusted, code="unreached",
+        f"{provider} cannot be reached: {told}", reached=Reached.NO, transient=transient, code="unreached",
         hint=hint, began=False,
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+from urllib.parse import urlsplit
 
 from coordinator.domain.errors import Invalid
 from coordinator.domain.value import value
@@ -63,10 +64,18 @@ def base_url_of(vendor: Vendor, given: str | None) -> str:
         Invalid: `bad_base_url`, naming the variable.
     """
     url = (given or os.environ.get(vendor.url_variable, "").strip() or vendor.url).rstrip("/")
-    if not _URL.fullmatch(url):
+    if not _URL.fullmatch(url) or not _has_port(url):
         raise Invalid(
             f"the base URL of {vendor.name} is no address of a server", code="bad_base_url",
             hint=f"write {vendor.url_variable or 'it'} as {vendor.url or 'http://localhost:8000/v1'}, without user,"
             " password, query or fragment",
         )  # fmt: skip
     return url
+
+
+def _has_port(url: str) -> bool:
+    """Say whether the port of *url*, where it names one, is one that a server can have."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False

@@ -10,9 +10,13 @@ from coordinator.domain.content import Message, StopReason, Text, ToolResult, To
 from coordinator.domain.model import ModelRequest, OutputSpec, ToolSpec
 from coordinator.domain.money import Usage
 from coordinator.models.adapter import Adapter
-from coordinator.models.draft import Draft, ErrorEventError, count, unsupported, wish
+from coordinator.models.draft import Draft, ErrorEventError, count, signature_of, unsupported, wish
 from coordinator.models.keys import RESPONSES
+from coordinator.models.reasoning import SEALED, thinks
 from coordinator.models.schemas import plain_name, strict
+
+THOUGHT = ("type", "id", "summary", "encrypted_content")
+"""What is sent again of a thought."""
 
 STOPS = {"max_output_tokens": StopReason.MAX_TOKENS, "content_filter": StopReason.REFUSAL}
 
@@ -23,6 +27,9 @@ class OpenAIResponses(Adapter):
     __slots__ = ()
 
     vendor = RESPONSES
+
+    def __init__(self, *, options: Mapping[str, Any] | None = None, **given: Any) -> None:
+        super().__init__(options=_own_words(options or {}), **given)
 
     def access(self, key: str) -> dict[str, str]:
         """Return the header that carries the key."""
@@ -36,15 +43,17 @@ class OpenAIResponses(Adapter):
         """Return a streamed request; the conversation goes with it, whole."""
         said: list[dict[str, Any]] = []
         for message in request.messages:
-            _say(message, said)
+            _say(message, said, model)
         body: dict[str, Any] = {
             "model": model, "input": said, "max_output_tokens": request.max_output_tokens, "stream": True,
             "store": False,
         }  # fmt: skip
         if request.tools:
             body["tools"] = [*map(self.tools, request.tools)]
+            if thinks("openai-responses", model, self.options):
+                body["include"] = [*dict.fromkeys((*self.options.get("include", ()), SEALED))]
         if request.output is not None:
-            body["text"] = {"format": self.formats(request.output)}
+            body["text"] = {**self.options.get("text", {}), "format": self.formats(request.output)}
         return body, ResponseDraft(request)
 
     def tool(self, spec: ToolSpec) -> Fragment:
@@ -63,7 +72,12 @@ class OpenAIResponses(Adapter):
 class ResponseDraft(Draft):
     """A reply that comes in pieces, and at its end once more as a whole, which is what is read."""
 
-    __slots__ = ()
+    __slots__ = ("_thoughts",)
+
+    def __init__(self, request: ModelRequest) -> None:
+        super().__init__(request)
+        self._thoughts: list[Any] = []
+        """What was thought before the next call."""
 
     def read(self, event: Mapping[str, Any]) -> None:
         """Take in one event, or a whole response from a server that does not stream."""
@@ -90,10 +104,14 @@ class ResponseDraft(Draft):
             raise ErrorEventError(response["error"])
         for item in response["output"]:
             if item["type"] == "function_call":
-                self.uses.append(wish(item["call_id"], item["name"], item["arguments"]))
+                signature = orjson.dumps(self._thoughts).decode() if self._thoughts else ""
+                self.uses.append(wish(item["call_id"], item["name"], item["arguments"], signature))
+                self._thoughts = []
             elif item["type"] == "message":
                 for part in item["content"]:
                     self._take(part)
+            elif item["type"] == "reasoning" and item.get("encrypted_content"):
+                self._thoughts.append({name: item[name] for name in THOUGHT if name in item})
         self.stop = self._stop(response)
 
     def _take(self, part: Mapping[str, Any]) -> None:
@@ -113,6 +131,16 @@ class ResponseDraft(Draft):
         return STOPS[reason]
 
 
+def _own_words(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *options* with what only chat completions call so in the words of responses; both have one setting."""
+    found = dict(options)
+    if "reasoning_effort" in found:
+        found["reasoning"] = {"effort": found.pop("reasoning_effort"), **found.get("reasoning", {})}
+    if "verbosity" in found:
+        found["text"] = {"verbosity": found.pop("verbosity"), **found.get("text", {})}
+    return found
+
+
 def _usage(told: Mapping[str, Any]) -> Usage:
     of_input, of_output = told.get("input_tokens_details") or {}, told.get("output_tokens_details") or {}
     return Usage(
@@ -121,14 +149,26 @@ def _usage(told: Mapping[str, Any]) -> Usage:
     )  # fmt: skip
 
 
-def _say(message: Message, into: list[dict[str, Any]]) -> None:
+def _say(message: Message, into: list[dict[str, Any]], model: str) -> None:
+    uses = [part for part in message.parts if isinstance(part, ToolUse)]
+    # What was thought first stood before the text, which stands before all calls.
+    first = uses[0] if uses else None
+    if first is not None:
+        into.extend(_thoughts(first, model))
     for part in message.parts:
         if isinstance(part, Text):
             into.append({"role": message.role if message.role != "tool" else "user", "content": part.text})
         elif isinstance(part, ToolUse):
+            into.extend(_thoughts(part, model) if part is not first else ())
             called = {"call_id": part.id, "name": part.name, "arguments": part.arguments}
             into.append({"type": "function_call", **called})
         elif isinstance(part, ToolResult):
             into.append({"type": "function_call_output", "call_id": part.id, "output": part.text})
         else:
             raise unsupported(part, "openai-responses")
+
+
+def _thoughts(use: ToolUse, model: str) -> list[Any]:
+    signature = signature_of(use, "openai-responses", model)
+    found: list[Any] = orjson.loads(signature) if signature else []
+    return found

@@ -78,11 +78,11 @@ class Accounts:
             name = f"session/{tenant}/{user}/{_part(who.session)}"
             accounts.append(Account(name, limits.session, 0, tomorrow + SECONDS_PER_DAY))
         if limits.user_day is not None and who.user is not None:
-            accounts.append(Account(f"user-day/{tenant}/{user}/{today.name}", limits.user_day, 0, tomorrow))
+            accounts.append(Account(f"user-day/{tenant}/{user}/{today.name}", limits.user_day, 0, tomorrow, True))
         if limits.tenant_day is not None:
-            accounts.append(Account(f"tenant-day/{tenant}/{today.name}", limits.tenant_day, 0, tomorrow))
+            accounts.append(Account(f"tenant-day/{tenant}/{today.name}", limits.tenant_day, 0, tomorrow, True))
         if self._everybody is not None:
-            accounts.append(Account(f"global/{period.name}", self._everybody, 0, period.ends))
+            accounts.append(Account(f"global/{period.name}", self._everybody, 0, period.ends, True))
         return tuple(accounts)
 
 

@@ -44,10 +44,8 @@ class Breaker:
             if breaker.state != before:
                 _tell(call, before, breaker.state)
             raise
-        before = breaker.state
-        trial.succeeded()
-        if breaker.state != before:
-            _tell(call, before, breaker.state)
+        if trial.succeeded():
+            _tell(call, "half-open", breaker.state)
         return reply
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 from coordinator.domain.calls import ModelCall
-from coordinator.domain.errors import CoordinatorError, Fault, Invalid
+from coordinator.domain.errors import CoordinatorError, Fault, Invalid, Refused
 from coordinator.domain.events import Kind
 from coordinator.domain.layer import Handler
 from coordinator.domain.model import ModelReply, Target
@@ -35,8 +35,8 @@ class Route:
         if len(targets) == 1:
             try:
                 return await then(call.to(*targets[0]))
-            except Fault as fault:
-                _note(call, targets[0][1], fault)
+            except (Fault, Refused) as error:
+                _note(call, targets[0][1], error)
                 raise
         last = len(targets) - 1
         for place, (target, dependency) in enumerate(targets):
@@ -60,11 +60,16 @@ class Route:
 
 
 def _note(call: ModelCall, dependency: str, error: CoordinatorError) -> None:
-    """Keep in the result what a person can repair, once: agents may find a way around it, and tell of that instead."""
+    """Keep in the result what a person can repair, once: agents may find a way around it, and tell of that instead.
+
+    Of a call that a breaker stopped it is what had failed before.
+    """
+    cause = error if isinstance(error, Fault) else error.__cause__
     run = call.scope.run
-    known = any(issue.code == error.code and issue.part == dependency for issue in run.issues)
-    if isinstance(error, Fault) and error.hint and not known:
-        run.note(Issue(code=error.code, message=str(error), part=dependency), call.scope.agent, call.step)
+    if not isinstance(cause, Fault) or not cause.hint:
+        return
+    if not any(issue.code == cause.code and issue.part == dependency for issue in run.issues):
+        run.note(Issue(code=cause.code, message=str(cause), part=dependency), call.scope.agent, call.step)
 
 
 def _tell(call: ModelCall, before: str, after: str, error: CoordinatorError) -> None:

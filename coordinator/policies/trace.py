@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from coordinator.domain.calls import (
     Call,
@@ -19,32 +19,10 @@ from coordinator.domain.events import Kind
 from coordinator.domain.layer import Handler
 from coordinator.domain.model import ModelReply, Target
 from coordinator.domain.result import status_after
+from coordinator.domain.teller import Facts, Teller
 
 C = TypeVar("C", bound=Call)
 R = TypeVar("R")
-C_contra = TypeVar("C_contra", bound=Call, contravariant=True)
-R_contra = TypeVar("R_contra", contravariant=True)
-
-Facts = Mapping[str, Any]
-
-
-class Teller(Protocol[C_contra, R_contra]):
-    """What is said about calls of one kind: names and numbers, never content."""
-
-    started: Kind
-    ended: Kind
-
-    def count(self, call: C_contra) -> None:
-        """Count the call in its run."""
-
-    def opening(self, call: C_contra) -> Facts:
-        """Name what is called."""
-
-    def closing(self, call: C_contra, reply: R_contra) -> dict[str, Any]:
-        """Tell how it went; `code` is `ok` or the reason why it did not."""
-
-    def failing(self, call: C_contra, error: BaseException) -> dict[str, Any]:
-        """Tell what the call was, when *error* ended it."""
 
 
 class Trace(Generic[C, R]):

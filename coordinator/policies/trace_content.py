@@ -1,7 +1,7 @@
 """Content logging: what is said of a call, and what was said in it. Left out of the composition when it is off."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
 
 import orjson
 from pydantic_core import to_jsonable_python
@@ -18,40 +18,18 @@ from coordinator.domain.calls import (
     ToolReply,
 )
 from coordinator.domain.content import Part, Text, ToolUse
-from coordinator.domain.events import Kind
 from coordinator.domain.model import ModelReply
 from coordinator.domain.result import Reply
+from coordinator.domain.teller import Facts, Teller
 
 MOST = 20_000
 """Letters of one text that an event carries; what is longer is cut, and says so."""
 
 C = TypeVar("C", bound=Call)
 R = TypeVar("R")
-C_contra = TypeVar("C_contra", bound=Call, contravariant=True)
-R_contra = TypeVar("R_contra", contravariant=True)
 
 Said = dict[str, str]
 """One thing that was said: by whom or in which *role*, and its *text*."""
-
-
-class Teller(Protocol[C_contra, R_contra]):
-    """What is said about calls of one kind."""
-
-    started: Kind
-    ended: Kind
-
-    def count(self, call: C_contra) -> None:
-        """Count the call in its run."""
-
-    def opening(self, call: C_contra) -> Mapping[str, Any]:
-        """Name what is called."""
-
-    def closing(self, call: C_contra, reply: R_contra) -> dict[str, Any]:
-        """Tell how it went."""
-
-    def failing(self, call: C_contra, error: BaseException) -> dict[str, Any]:
-        """Tell what the call was, when *error* ended it."""
-
 
 Contents = tuple[Callable[[C], Iterator[Said]], Callable[[R], Iterator[Said]]]
 """What is said in calls of one kind, and in their replies."""
@@ -76,7 +54,7 @@ class Telling(Generic[C, R]):
         """Count the call as *teller* does."""
         self._teller.count(call)
 
-    def opening(self, call: C) -> Mapping[str, Any]:
+    def opening(self, call: C) -> Facts:
         """Name what is called, and quote what is asked."""
         return {**self._teller.opening(call), "content": list(self._asked(call))}
 

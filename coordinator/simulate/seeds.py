@@ -9,7 +9,6 @@ from coordinator.domain.result import RunResult
 from coordinator.models.offline import OfflineModel
 from coordinator.models.simulated import CALM
 from coordinator.scenario import Scenario, open_scenario
-from coordinator.scenario.checking import misnamed
 from coordinator.simulate.drawing import Measure, Plan, Terms, Visit, draw
 from coordinator.simulate.report import SimulationReport
 from coordinator.simulate.stage import Stage
@@ -60,9 +59,7 @@ def simulate(
     stage = _stage(scenario)
     count = tenants or most_tenants(stage.settings)
     tenant_names(stage, count)  # who is unknown is told before anything runs
-    for wrong in (misnamed(fault, stage.team, stage.settings) for fault in (*stage.faults, *(faults or ()))):
-        if wrong is not None:
-            raise wrong
+    stage.check_faults(faults or ())
     terms = Terms(runs, count, faults, squeeze)
     worlds = []
     for world in _worlds(stage, terms, range(seed, seed + seeds), workers):

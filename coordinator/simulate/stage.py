@@ -9,7 +9,7 @@ from coordinator.domain.model import Model
 from coordinator.domain.team import Team
 from coordinator.domain.value import value
 from coordinator.models.scripted import ScriptedReply
-from coordinator.scenario.checking import models_of
+from coordinator.scenario.checking import misnamed, models_of
 from coordinator.scenario.running import Scenario
 from coordinator.settings import Settings
 from coordinator.simulation.faults import FaultRule
@@ -52,6 +52,17 @@ class Stage:
     def targets(self) -> list[str]:
         """Every model that the team may call, by name."""
         return models_of(self.team, self.settings)
+
+    def check_faults(self, faults: Sequence[FaultRule]) -> None:
+        """Check that the team has what the stage's own faults and *faults* name.
+
+        Raises:
+            Invalid: `unknown_tool`, `unknown_tier` or `unknown_model`, with the nearest name.
+        """
+        for fault in (*self.faults, *faults):
+            error = misnamed(fault, self.team, self.settings)
+            if error is not None:
+                raise error
 
     def providers(self) -> Iterator[str]:
         """Yield the providers of these models."""

@@ -3,9 +3,11 @@
 import multiprocessing
 import signal
 import threading  # noqa: TID251 - only to see that there are none, because a fork would lose them
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from multiprocessing.connection import Connection
+from itertools import islice
+from multiprocessing.connection import Connection, wait
 
 from coordinator.app.collector import relax_collector
 from coordinator.domain.errors import CoordinatorError
@@ -13,6 +15,9 @@ from coordinator.domain.value import changed
 from coordinator.simulate.world import WorldReport
 
 Live = Callable[[int], WorldReport]
+
+AHEAD = 2
+"""Seeds that a worker has in hand, so that it never waits for the next one."""
 
 
 def spread(live: Live, seeds: Sequence[int], workers: int) -> Iterator[WorldReport]:
@@ -29,35 +34,68 @@ def spread(live: Live, seeds: Sequence[int], workers: int) -> Iterator[WorldRepo
         return
     forks = multiprocessing.get_context("fork")
     with ExitStack() as stack:
-        ears = []
-        for share in range(workers):
-            ear, mouth = forks.Pipe(duplex=False)
-            process = forks.Process(target=_work, args=(live, seeds[share::workers], mouth), daemon=True)
+        lines = []
+        for _ in range(min(workers, len(seeds))):
+            ours, theirs = forks.Pipe()
+            process = forks.Process(target=_work, args=(live, theirs), daemon=True)
             process.start()
-            mouth.close()
+            theirs.close()
             stack.callback(process.join)
             stack.callback(process.terminate)
-            ears.append(ear)
-        for index, seed in enumerate(seeds):
-            yield _heard(ears[index % workers], seed)
+            lines.append(_Line(ours))
+        yield from _in_order(lines, seeds)
 
 
-def _work(live: Live, seeds: Sequence[int], mouth: Connection) -> None:
+class _Line:
+    """The line to one worker, and the seeds that it was *given*: the one that it works at comes first."""
+
+    __slots__ = ("end", "given")
+
+    def __init__(self, end: Connection) -> None:
+        self.end = end
+        self.given: deque[int] = deque()
+
+    def give(self, seeds: Iterable[int]) -> None:
+        """Hand over *seeds*, to be simulated after those that the worker has."""
+        for seed in seeds:
+            self.given.append(seed)
+            self.end.send(seed)
+
+    def turn(self, seeds: Iterable[int]) -> tuple[int, WorldReport]:
+        """Hand over *seeds*, and return the seed that is done, with its world."""
+        try:
+            self.give(seeds)
+            world: WorldReport = self.end.recv()
+        except (EOFError, OSError):
+            raise CoordinatorError(
+                f"the worker that simulated seed {self.given[0]} ended before it was done", code="worker_lost",
+                hint="what it said stands above; `--workers 1` simulates in one process",
+            ) from None  # fmt: skip
+        return self.given.popleft(), world
+
+
+def _in_order(lines: Sequence[_Line], seeds: Sequence[int]) -> Iterator[WorldReport]:
+    """Hand out *seeds*, the next one to whoever is done first, and yield their worlds in the order of *seeds*."""
+    left = iter(seeds)
+    done: dict[int, WorldReport] = {}
+    for line in lines:
+        line.give(islice(left, AHEAD))
+    for seed in seeds:
+        while seed not in done:
+            heard = wait([line.end for line in lines if line.given])
+            done.update(line.turn(islice(left, 1)) for line in lines if line.end in heard)
+        yield done.pop(seed)
+
+
+def _work(live: Live, line: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted as well, and ends its workers
     relax_collector(seldom=False)  # a world is dropped whole, and the next one takes its place
-    for seed in seeds:
-        mouth.send(changed(live(seed), results=()))
-
-
-def _heard(ear: Connection, seed: int) -> WorldReport:
-    try:
-        world: WorldReport = ear.recv()
-    except EOFError:
-        raise CoordinatorError(
-            f"the worker that simulated seed {seed} ended before it was done", code="worker_lost",
-            hint="what it said stands above; `--workers 1` simulates in one process",
-        ) from None  # fmt: skip
-    return world
+    while True:
+        try:
+            seed = line.recv()
+        except EOFError:  # the parent is gone
+            return
+        line.send(changed(live(seed), results=()))
 
 
 def _may_fork() -> bool:

@@ -12,6 +12,7 @@ MOST = 20
 
 HELD = (
     "money: settled + reserved <= ceiling + overrun, on every account",
+    "money: what a run costs is what its calls and its attempts without a reply cost, to the micro-dollar",
     "no counter below zero",
     "gates: no window of a model, tool, user, agent, tenant, provider or of all lets through more than its limit",
     "admission: no more runs and waiters than it allows",
@@ -89,7 +90,9 @@ class Invariants:
         self.events += 1
         if event.run:  # alarms belong to no run
             self._follow(event)
-        self._judge(self._touched(), event)
+        touched = self._touched()
+        if touched:  # three events in four move no money
+            self._judge(touched, event)
         if self._passages is not None and self.events % 16 == 0:
             for breach in self._passages.look(self._held.gates.gates(), self._held.admission.snapshot(), event.at):
                 self._tell(breach, event)
@@ -136,8 +139,6 @@ class Invariants:
         self._tell(what)
 
     def _follow(self, event: Event) -> None:
-        if not event.run:  # an alarm belongs to no run
-            return
         run = self._runs.get(event.run)
         if run is None:
             run = self._runs[event.run] = _Run()
@@ -147,6 +148,7 @@ class Invariants:
             run.seq = event.seq
         if run.ended and event.kind is not Kind.TOOL_LATE:  # work that goes on alone may outlive its run
             self._tell("events: one came after the run had ended", event)
+        self._bill(run, event)
         ended = _STARTED_BY.get(event.kind)
         if event.kind in _STARTS:
             run.open.append((event.kind, event.step))
@@ -159,6 +161,12 @@ class Invariants:
                 run.ended = True
                 if run.open:
                     self._tell(f"events: the run ended, and {run.open} have not", event)
+
+    def _bill(self, run: "_Run", event: Event) -> None:
+        if event.kind in _BILLED:
+            run.told += event.data.get("cost", 0)
+        elif event.kind is Kind.RUN_ENDED and event.data["cost"] != run.told:
+            self._tell(f"bill: {event.data['cost']} micro-dollars, and its calls tell of {run.told}", event)
 
     def _check_counters(self, states: Sequence[Any], *idle: str) -> None:
         for state in states:
@@ -176,10 +184,10 @@ class Invariants:
 
 
 class _Run:
-    __slots__ = ("ended", "open", "seq")
+    __slots__ = ("ended", "open", "seq", "told")
 
     def __init__(self) -> None:
-        self.seq = 0
+        self.seq = self.told = 0
         self.open: list[tuple[Kind, str]] = []
         self.ended = False
 
@@ -191,6 +199,8 @@ _STARTED_BY = {
     Kind.TOOL_ENDED: Kind.TOOL_STARTED,
 }
 _STARTS = frozenset(_STARTED_BY.values())
+_BILLED = frozenset({Kind.MODEL_ENDED, Kind.TOOL_ENDED, Kind.CHARGED})
+"""What tells of money that is part of the run's bill; `tool.late` repeats what was charged when its caller left."""
 
 
 def _overdrawn(account: Any) -> str:

@@ -101,6 +101,7 @@ class Counting:
             Kind.MODEL_ENDED: self._model,
             Kind.TOOL_ENDED: self._tool,
             Kind.DELEGATION_ENDED: self._delegation,
+            Kind.CHARGED: self._charged,
             Kind.VERDICT: self._verdict,
             Kind.RETRY: lambda _, data: self._add(RETRIES, data["dependency"]),
             Kind.FALLBACK: lambda _, data: self._add(FALLBACKS, data["from"], data["to"]),
@@ -156,6 +157,11 @@ class Counting:
         if data.get("cost"):
             self._add(COST, tool, amount=usd(data["cost"]))
         self._decided(data)
+
+    def _charged(self, _event: Event, data: Mapping[str, Any]) -> None:
+        name = str(data["dependency"])
+        source = self._known("model", name) if ":" in name else self._known("tool", name.partition("#")[0])
+        self._add(COST, source, amount=usd(data["cost"]))
 
     def _delegation(self, _event: Event, data: Mapping[str, Any]) -> None:
         member = UNKNOWN if data["code"] == "unknown_member" else self._known("member", data["member"])

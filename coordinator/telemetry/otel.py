@@ -112,6 +112,8 @@ class Traces:
             return
         data = event.data
         told = {f"coordinator.{name}": data[name] for name in _NOTED if name in data}
+        if event.kind is Kind.CHARGED:  # what other events tell of money is part of it, or of an end
+            told.update(_cost(data))
         begun.span.add_event(event.kind.value, _clean(told), int(event.at * NANOSECONDS))
         if ":" in (asked := str(data.get("dependency", ""))):  # the model, though it may never answer
             begun.span.set_attributes(_clean(genai.asked(asked)))
@@ -135,7 +137,7 @@ _W3C = TraceContextTextMapPropagator()
 # What events that lie within a span tell of themselves. Words are left out: they may come from outside.
 _NOTED = (
     "state", "attempt", "wait_s", "code", "dependency", "from", "to", "decision", "reasons", "claims", "unsupported",
-    "account", "settled", "ceiling", "overrun", "outcome", "cause",
+    "account", "settled", "ceiling", "overrun", "outcome", "cause", "uncertain",
 )  # fmt: skip
 
 

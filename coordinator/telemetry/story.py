@@ -8,7 +8,7 @@ from typing import Any
 from coordinator.domain.events import Event, Kind
 from coordinator.domain.money import dollars
 from coordinator.domain.result import Issue
-from coordinator.domain.value import value
+from coordinator.domain.value import changed, value
 from coordinator.telemetry.charts import span
 from coordinator.telemetry.run_files import Record
 from coordinator.telemetry.tree import Node, NodeKind, RunTree
@@ -26,7 +26,7 @@ class Moment:
     agent: str
     step: str
     kind: str
-    """`retry`, `wait`, `fallback`, `refused`, `breaker`, `budget`, `shortened`, `late`, `crash` or `alarm`."""
+    """`retry`, `wait`, `fallback`, `refused`, `breaker`, `budget`, `charged`, `shortened`, `late`, `crash`, `alarm`."""
     what: str
 
 
@@ -51,6 +51,10 @@ class Spending:
             self.cost + node.cost, self.seconds + seconds,
             self.failed + (node.failed and node.code != "degraded"),
         )  # fmt: skip
+
+    def paying(self, amount: int) -> "Spending":
+        """Return the same with *amount* more to pay."""
+        return changed(self, cost=self.cost + amount)
 
 
 @value
@@ -96,7 +100,7 @@ class Story:
 
     @property
     def cost(self) -> int:
-        """Micro-dollars that it cost: more than its calls tell where attempts that failed were billed, too."""
+        """Micro-dollars that it cost: what its calls cost together, those that failed too."""
         return int(self.root.facts.get("cost", self.tree.cost))
 
     def nodes(self) -> Iterator[Node]:
@@ -117,7 +121,16 @@ class Story:
         for node in self.calls():
             name = by(node)
             found[name] = found.get(name, Spending(name)).plus(node, self.tree.span(node))
-        return sorted(found.values(), key=lambda one: (-one.cost, -one.seconds))
+        return _dearest_first(found)
+
+    def by_target(self) -> list[Spending]:
+        """Return what calls come to by model or tool; of a model that was charged for and did not answer, the money."""
+        found = {one.name: one for one in self.spending(lambda node: node.name)}
+        for node in self.calls():
+            for name, cost in node.charged.items():
+                found[node.name] = found[node.name].paying(-cost)
+                found[name] = found.get(name, Spending(name)).paying(cost)
+        return _dearest_first(found)
 
     def headline(self) -> str:
         """Return in a sentence how the run went."""
@@ -211,6 +224,11 @@ def _late(data: Mapping[str, Any]) -> str:
     return f"{data['dependency']} went on alone for {span(data['late_s'])}: {data['outcome']}"
 
 
+def _charged(data: Mapping[str, Any]) -> str:
+    why = "no answer came" if data.get("uncertain") else "it failed"
+    return f"charged {dollars(data['cost'])} for {data['dependency']} although {why}"
+
+
 def _alert(data: Mapping[str, Any]) -> str:
     return f"account {data['account']}: {dollars(data['settled'])} of {dollars(data['ceiling'])} is spent"
 
@@ -235,6 +253,7 @@ _MOMENTS: dict[Kind, tuple[str, bool, Form]] = {
     Kind.DECISION: ("", False, lambda data: f"a person {'approved' if data['approved'] else 'rejected'} it"),
     Kind.VERDICT: ("", False, _verdict),
     Kind.TOOL_LATE: ("late", False, _late),
+    Kind.CHARGED: ("charged", False, _charged),
     Kind.BUDGET_ALERT: ("budget", False, _alert),
     Kind.BUDGET_OVERRUN: ("budget", False, lambda data: f"{dollars(data['overrun'])} more was billed than was held"),
     Kind.RUN_ENDED: _ENDS,
@@ -242,6 +261,10 @@ _MOMENTS: dict[Kind, tuple[str, bool, Form]] = {
     Kind.MODEL_ENDED: _ENDS,
     Kind.TOOL_ENDED: _ENDS,
 }
+
+
+def _dearest_first(found: Mapping[str, Spending]) -> list[Spending]:
+    return sorted(found.values(), key=lambda one: (-one.cost, -one.seconds))
 
 
 def _below(node: Node) -> Iterator[Node]:

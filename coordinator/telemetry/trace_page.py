@@ -83,10 +83,7 @@ def _costs(page: Page, story: Story) -> None:
         page.picture(bar_chart("Cost by agent", bars, lambda usd: dollars(round(usd * 1e6))))
     head = ["", "calls", "failed", "tokens in", "tokens out", "time", "cost"]
     page.table(["agent", *head[1:]], _rows(agents))
-    page.table(["model or tool", *head[1:]], _rows(story.spending(lambda node: node.name)))
-    elsewhere = story.cost - sum(one.cost for one in agents)
-    if elsewhere > 0:
-        page.text(f"{dollars(elsewhere)} more was billed for attempts that failed.")
+    page.table(["model or tool", *head[1:]], _rows(story.by_target()))
 
 
 def _rows(found: Sequence[Spending]) -> list[list[str]]:

@@ -23,6 +23,8 @@ class Node:
     code: str = ""
     detail: str = ""
     cost: int = 0
+    charged: dict[str, int] = field(default_factory=dict)
+    """What of that attempts without a reply cost, by model."""
     attempts: int = 1
     children: list["Node"] = field(default_factory=list)
     step: str = ""
@@ -78,6 +80,7 @@ class RunTree:
             Kind.MODEL_ENDED: self._ended,
             Kind.TOOL_STARTED: self._tool_started,
             Kind.TOOL_ENDED: self._ended,
+            Kind.CHARGED: self._charged,
             Kind.RETRY: self._retry,
             Kind.FALLBACK: self._fallback,
             Kind.BREAKER: self._breaker,
@@ -138,13 +141,26 @@ class RunTree:
         node.code = str(event.data.get("code", ""))
         node.said += event.data.get(CONTENT, ())
         if event.kind in (Kind.MODEL_ENDED, Kind.TOOL_ENDED):
-            node.cost = event.data.get("cost", 0)
-            self.cost += node.cost
+            self._bill(node, event.data.get("cost", 0))
         if event.kind is Kind.MODEL_ENDED and "model" in event.data:
             node.name = self.model = str(event.data["model"])
         state = self._states.pop(event.step, None)
         if state is not None:
             state.ended = node.ended
+
+    def _charged(self, event: Event) -> None:
+        node = self.node(event.step)
+        if node is None:
+            return
+        cost = event.data["cost"]
+        self._bill(node, cost)
+        if node.kind == "model":  # the one that is charged for, whoever answers in the end
+            name = node.name = str(event.data["dependency"])
+            node.charged[name] = node.charged.get(name, 0) + cost
+
+    def _bill(self, node: Node, cost: int) -> None:
+        node.cost += cost
+        self.cost += cost
 
     def _state(self, event: Event) -> None:
         path = self._path(event.step)

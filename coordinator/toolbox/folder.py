@@ -62,6 +62,7 @@ class Folder:
     ) -> None:
         self.root = _existing(root)
         self.suffixes = suffixes
+        self._endings = tuple(suffixes)
         self.max_bytes = max_bytes
         self.max_files = max_files
 
@@ -73,7 +74,7 @@ class Folder:
         """
         seen = blake2b(digest_size=16)
         for name in self.listing().files:
-            seen.update(f"{name}\0{_stamp(self.root / name)}\0".encode())
+            seen.update(f"{name}\0{_stamp(f'{self.root}/{name}')}\0".encode())
         return seen.hexdigest()
 
     def listing(self) -> Listing:
@@ -185,14 +186,18 @@ class Folder:
             return self._reason_against_link(entry)
         if entry.is_dir(follow_symlinks=False):
             return "too_deep"
-        if Path(entry.name).suffix.lower() not in self.suffixes:
+        if not self._named_text(entry.name):
             return None
         if _printable(entry.path) != entry.path:
             return "bad_name"
         return "" if entry.is_file(follow_symlinks=False) else "not_a_text_file"
 
+    def _named_text(self, name: str) -> bool:
+        # Hidden names are never asked about; a Path for each would cost more than all else that a listing does.
+        return name.lower().endswith(self._endings)
+
     def _reason_against_link(self, entry: "os.DirEntry[str]") -> str | None:
-        named_text = Path(entry.name).suffix.lower() in self.suffixes
+        named_text = self._named_text(entry.name)
         try:
             target = Path(entry.path).resolve(strict=True)
         except (OSError, RuntimeError):
@@ -225,9 +230,9 @@ def _is_regular(path: Path) -> bool:
         return False
 
 
-def _stamp(path: Path) -> str:
+def _stamp(path: str) -> str:
     try:
-        state = path.stat()
+        state = os.lstat(path)
     except OSError:
         return "gone"
     return f"{state.st_size} {state.st_mtime_ns}"

@@ -104,7 +104,7 @@ def test_a_model_of_ones_own_may_be_free():
 
 def test_a_model_that_no_agent_uses_needs_no_price():
     settings = Settings(world={}, models={"small": "offline", "large": LOCAL})
-    Coordinator(Team(boss), settings)
+    assert "large" in Coordinator(Team(boss), settings).held.routes
 
 
 def test_a_price_in_the_settings_goes_before_the_published_one(monkeypatch):

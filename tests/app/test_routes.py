@@ -31,9 +31,9 @@ def test_class_that_looks_misspelt_is_refused() -> None:
 
 
 def test_class_of_another_team_is_no_slip() -> None:
-    opened(huge="offline")
-    opened("smaller", smaller="offline")
-    opened(small="offline:offline", smaller="offline")
+    assert set(opened(huge="offline").held.routes) >= {"small", "huge"}
+    assert str(opened("smaller", smaller="offline").held.routes["smaller"][0]) == "offline:offline"
+    assert str(opened(small="offline:offline", smaller="offline").held.routes["small"][0]) == "offline:offline"
 
 
 @pytest.mark.parametrize("first", [[], ["offline"]])

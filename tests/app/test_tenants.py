@@ -150,6 +150,10 @@ async def test_each_process_has_its_share_of_the_ceilings_that_runs_share():
         ({"session_usd": -1}, "session_usd", "greater than or equal to 0"),
         ({"finish_share": 0.9}, "finish_share", "less than or equal to 0.5"),
         ({"share": 0}, "share", "greater than 0"),
+        ({"share": 1e-300, "session_usd": 1}, "share", "at least a millionth of a dollar of session_usd (1)"),
+        ({"share": 1e-300, "global_usd": 9}, "share", "at least a millionth of a dollar of global_usd (9)"),
+        ({"share": 1e-9, "tenants": {"t": {"tenant_day_usd": 5}}}, "share", "of tenant_day_usd (5)"),
+        ({"share": 1e-9, "surfaces": {"s": {"user_day_usd": 5}}}, "share", "of user_day_usd (5)"),
     ],
 )
 def test_limits_that_contradict_one_another_or_make_no_sense_are_named(wrong, place, message):
@@ -158,6 +162,30 @@ def test_limits_that_contradict_one_another_or_make_no_sense_are_named(wrong, pl
     first = error.value.errors()[0]
     assert ".".join(map(str, first["loc"])) == place
     assert message in first["msg"]
+
+
+def test_a_share_of_no_ceiling_may_be_as_small_as_it_likes():
+    assert Settings(share=1e-300).share == Settings(share=1e-300, tenant_day_usd=0, run_usd=0).share == 1e-300
+
+
+@pytest.mark.parametrize(
+    ("tenant", "said"),
+    [
+        (Tenant(run_usd=2, session_usd=1), "session_usd = 1 should be at least run_usd (2)"),
+        (Tenant(surface="paid", tenant_day_usd=0.5), "tenant_day_usd = 0.5 should be at least run_usd (1)"),
+        (Tenant(session_usd=1), "share = 1e-07 should leave at least a millionth of a dollar of session_usd (1)"),
+    ],
+)
+async def test_a_resolver_whose_limits_contradict_one_another_is_told_so_in_one_line(tenant, said):
+    async def resolver(name: str) -> Tenant:
+        return tenant
+
+    share = 1e-7 if "share" in said else 1
+    async with opened(resolver, surfaces={"paid": {"run_usd": 1}}, share=share) as coordinator:
+        with pytest.raises(Invalid) as invalid:
+            await coordinator.run("ask 1", tenant="new")
+    assert invalid.value.code == "bad_tenant_limits"
+    assert said in invalid.value.message
 
 
 def test_a_day_may_cost_more_than_one_of_its_hours():

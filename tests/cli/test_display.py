@@ -145,10 +145,13 @@ def test_finished_tree_is_shown_whole(story: Story) -> None:
 
 def test_terminal_without_unicode_gets_plain_characters(story: Story) -> None:
     story.begin()
-    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    shown = io.BytesIO()
+    out = io.TextIOWrapper(shown, encoding="ascii")
     console = Console(file=out, width=80, force_terminal=True, color_system=None)
     console.print(draw(story.tree, console, live=True))
     out.flush()
+    assert shown.getvalue().startswith(b"boss")
+    assert b"plan" in shown.getvalue()
 
 
 async def test_live_display_gives_the_terminal_back(story: Story) -> None:
@@ -177,16 +180,28 @@ def test_plain_lines_name_the_agent_of_every_step(story: Story) -> None:
     ]
 
 
+def test_what_an_attempt_without_a_reply_cost_is_told_and_part_of_its_call(story: Story) -> None:
+    story.begin()
+    for number in (1, 2):
+        step = f"run/plan1/a/turn1/tool1#{number}"
+        story.tell(Kind.CHARGED, "clerk", step, dependency="look_up#0", cost=500, uncertain=True)
+    story.end()
+    assert "clerk: charged $0.0005 for look_up#0 without a reply" in story.lines.getvalue().splitlines()
+    assert [line.split()[-1] for line in drawn(story, live=False) if "look_up" in line] == ["$0.0020", "$0.0010"]
+    assert story.tree.cost == 300 + 2 * 1000 + 2 * 500
+
+
 def test_every_kind_of_event_can_be_shown_alone() -> None:
     def data() -> Iterator[tuple[str, Any]]:
         for name in ("member", "class", "tool", "state", "reason", "code", "message", "dependency", "from", "to"):
             yield name, "x"
         yield "attempt", 2
+        yield "cost", 3
 
     for kind in Kind:
         story = Story()
         story.tell(kind, "boss", "run/turn1", **dict(data()))
-        drawn(story, live=True)
+        assert 1 <= len(drawn(story, live=True)) < 40, kind
 
 
 @pytest.mark.parametrize(

@@ -219,6 +219,17 @@ def test_a_proxy_that_is_set_is_what_must_be_reached(
     [found] = checks('[models]\nsmall = "compatible:llama@http://nowhere.invalid/v1"\n')["network"]
     assert found["state"] == "ok"
     assert "nowhere.invalid through the proxy 127.0.0.1" in found["said"]
+    monkeypatch.setenv("http_proxy", f"127.0.0.1:{server[0]}")  # as curl takes it, and so does a run
+    [found] = checks('[models]\nsmall = "compatible:llama@http://nowhere.invalid/v1"\n')["network"]
+    assert found["state"] == "ok"
+
+
+def test_a_port_that_no_server_can_have_is_wrong(checks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    [found] = checks('[models]\nsmall = "compatible:llama@http://127.0.0.1:99999/v1"\n')["network"]
+    assert (found["state"], "no address of a server" in found["said"]) == ("wrong", True)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:notaport")
+    [found] = checks('[models]\nsmall = "compatible:llama@http://nowhere.invalid/v1"\n')["network"]
+    assert (found["state"], "HTTP_PROXY" in found["fix"]) == ("wrong", True)
 
 
 def test_asked_to_every_model_must_answer(checks: Any) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from coordinator import cli
+import coordinator
+from coordinator import cli, public
 from coordinator.domain.errors import CoordinatorError, Fault, Invalid, Reached, Refused, UnknownOutcome
 
 
@@ -136,3 +137,44 @@ def test_interrupt_ends_with_130_and_no_traceback(tmp_path: Path) -> None:
         finally:
             process.kill()  # leaving the block waits for its end
     assert (process.returncode, told) == (130, b"interrupted\n")
+
+
+INTERRUPTED_AT = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == MODULE:
+            os.kill(os.getpid(), signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in what it runs behind
+sys.meta_path.insert(0, Interrupting())
+from coordinator.__main__ import main
+main()
+"""
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("module", ["coordinator.cli", "coordinator.app", "coordinator.cli.trace", "rich.console"])
+def test_interrupt_while_it_is_still_being_imported_ends_with_130_and_no_traceback(module: str) -> None:
+    script = INTERRUPTED_AT.replace("MODULE", repr(module))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+@pytest.mark.real_time
+def test_the_command_is_there_to_be_interrupted_before_it_imports_anything_of_weight() -> None:
+    listed = "import sys; old = set(sys.modules); import coordinator.__main__; print(*sorted(set(sys.modules) - old))"
+    done = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, check=True)
+    assert {name for name in done.stdout.split() if name.startswith("coordinator")} == {
+        "coordinator", "coordinator.__main__"
+    }  # fmt: skip
+    assert not {"asyncio", "pydantic", "typer", "rich"} & set(done.stdout.split())
+
+
+def test_the_public_names_are_all_there_and_nothing_else() -> None:
+    assert coordinator.__all__ == public.__all__
+    assert all(getattr(coordinator, name) is getattr(public, name) for name in public.__all__)
+    assert set(public.__all__) <= set(dir(coordinator))
+    with pytest.raises(AttributeError, match="module 'coordinator' has no attribute 'Cordinator'"):
+        coordinator.Cordinator  # noqa: B018 - to look at it is the test

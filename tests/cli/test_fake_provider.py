@@ -1,12 +1,13 @@
 """`coordinator fake-provider` as a real process, with real adapters at the other end of real sockets."""
 
 import asyncio
+import json
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,25 @@ async def test_whole_scenarios_complete_through_every_protocol(protocol: str, mo
                 assert result.cost_usd > 0.005
 
 
+@pytest.mark.parametrize("protocol", ["openai", "anthropic"])
+def test_a_load_goes_over_real_sockets_to_the_model_that_it_names(
+    protocol: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("load", str(ROOT / "scenarios" / "order_status.yaml"), "--runs", "12", "--concurrency", "4", "--json")
+    monkeypatch.setenv("COORDINATOR_PRICES", f'{{"{protocol}:*": {{"input": 1, "output": 2}}}}')
+    with serving(protocol) as variables:
+        for variable, text in variables.items():
+            monkeypatch.setenv(variable, text)
+        assert execute([*words, "--model", f"{protocol}:any"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["ok"], found["runs"]) == (True, 12)
+    assert set(found["statuses"]) == {"completed", "escalated"}, "the order belongs to one user of ten"
+    assert [breaker["dependency"] for breaker in found["breakers"] if ":" in breaker["dependency"]] == [
+        f"{protocol}:any"
+    ]
+    assert found["money"]["spent_usd"] > 12 * 0.005
+
+
 @pytest.mark.parametrize("signed", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_at_once_with_connections_open(signed: int) -> None:
     with serving("openai", "--fail", "stall", signed=signed) as variables:
@@ -108,7 +128,8 @@ def test_it_ends_at_once_with_connections_open(signed: int) -> None:
         )
         held[1].sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{")
     for connection in held:
-        connection.close()
+        with connection, suppress(ConnectionResetError):
+            assert not connection.recv(1_000_000).endswith(b"[DONE]\n\n")
 
 
 def test_a_taken_port_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

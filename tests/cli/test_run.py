@@ -5,8 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -244,14 +244,13 @@ def test_events_file_of_a_run_that_never_began_is_taken_away(command: Command, h
     assert (home / "old.jsonl").read_text() == "{}\n"
 
 
-@pytest.mark.real_time
-@pytest.mark.parametrize("more", [[], ["--json"]], ids=["", "json"])
-def test_interrupted_run_is_cancelled_without_a_traceback(more: list[str], home: Path) -> None:
+@contextmanager
+def waiting(home: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a run that waits for ever, and yield it when it does."""
     (home / "one.yaml").write_text("task: wait\nworld: {shelf: data/shelf}\n")
-    arguments = [sys.executable, "-m", "coordinator", "run", "one.yaml", *more]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+        [sys.executable, "-m", "coordinator", "run", "one.yaml", *more],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell ignores it in what it runs behind
     ) as process:  # fmt: skip
         try:
@@ -259,10 +258,17 @@ def test_interrupted_run_is_cancelled_without_a_traceback(more: list[str], home:
             for line in process.stderr:
                 if line.startswith("boss: listen"):
                     break
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=20)
+            yield process
         finally:
             process.kill()  # leaving the block waits for its end
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=["", "json"])
+def test_interrupted_run_is_cancelled_without_a_traceback(more: list[str], home: Path) -> None:
+    with waiting(home, *more) as process:
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert err == "interrupted\n"
     if more:
@@ -276,23 +282,11 @@ def test_interrupted_run_is_cancelled_without_a_traceback(more: list[str], home:
 @pytest.mark.real_time
 @pytest.mark.parametrize("pause", [0.0, 0.002, 0.02, 0.1])
 def test_run_that_is_interrupted_again_and_again_ends_with_130(pause: float, home: Path) -> None:
-    (home / "one.yaml").write_text("task: wait\nworld: {shelf: data/shelf}\n")
-    with subprocess.Popen(
-        [sys.executable, "-m", "coordinator", "run", "one.yaml"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell ignores it in what it runs behind
-    ) as process:  # fmt: skip
-        try:
-            assert process.stderr is not None
-            for line in process.stderr:
-                if line.startswith("boss: listen"):
-                    break
-            for _ in range(3 if pause else 40):
-                process.send_signal(signal.SIGINT)
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(pause or 0.005)
-            _, err = process.communicate(timeout=20)
-        finally:
-            process.kill()  # leaving the block waits for its end
+    with waiting(home) as process:
+        for _ in range(3 if pause else 40):
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(pause or 0.005)
+        _, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "Traceback" not in err

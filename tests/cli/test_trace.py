@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from coordinator.telemetry.run_files import read
+from coordinator.telemetry.story import tell
+
 Said = tuple[int, str, str]
 Command = Callable[..., Said]
 SCRIPT = "model: scripted\nscript: [{text: 'I say '}]"
@@ -129,6 +132,18 @@ def test_the_tree_shows_time_money_retries_and_the_end(command: Command) -> None
                    "! tool_degraded:", " of $0.5000", "1 fallback", "flagged"):  # fmt: skip
         assert wanted in out
     assert max(map(len, out.splitlines()[:12])) <= 80
+
+
+def test_money_of_an_attempt_without_a_reply_is_told_where_it_went_and_the_bill_adds_up(
+    command: Command, home: Path
+) -> None:
+    lost = "faults: [{model: scripted, fail: timeout, times: 1}]\nsettings: {retry: {base_s: 0.001}}"
+    command("run", "one.yaml", scenario=f"{ASK}\n{lost}")
+    code, out, _ = command("trace")
+    assert code == 0
+    assert re.search(r"charged \$[\d.]+ for scripted\S* although no answer came", out)
+    story = tell(read(runs(home)[0]))
+    assert story.cost == story.tree.cost == sum(one.cost for one in story.by_target()) > 0
 
 
 def test_a_refusal_is_told_where_it_befell(command: Command) -> None:

@@ -64,8 +64,7 @@ class Stuck:
         return given
 
     async def until_it_begins(self) -> None:
-        while not self.began.is_set():
-            await asyncio.sleep(0.001)
+        assert await asyncio.to_thread(self.began.wait, 10)
 
 
 @pytest.mark.real_time

@@ -322,8 +322,7 @@ async def test_a_blocked_thread_does_not_hold_a_cancelled_run_in_real_time_eithe
         models={"m": Model()}, observers=[events.append],
     ) as coordinator:  # fmt: skip
         handle = coordinator.start("hi")
-        while not began.is_set():
-            await asyncio.sleep(0.001)
+        assert await asyncio.to_thread(began.wait, 10)
         asked_at = loop.time()
         result = await handle.cancel()
         assert loop.time() - asked_at < SECOND

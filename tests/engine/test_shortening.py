@@ -3,8 +3,10 @@
 import json
 from typing import Any
 
+import pytest
+
 from coordinator import AgentContext, Brief, Coordinator, Invalid, Kind, Reply, Settings, Status, Team, agent, tool
-from coordinator.domain.content import StopReason, ToolResult, ToolUse
+from coordinator.domain.content import Message, Origin, StopReason, Text, ToolResult, ToolUse
 from coordinator.domain.model import ModelReply, ModelRequest
 from coordinator.domain.money import Usage
 
@@ -54,10 +56,11 @@ async def reader(brief: Brief, ctx: AgentContext) -> Reply:
     return await ctx.solve(brief, instructions="Read.", output=Reply)
 
 
-async def run(model: Narrow) -> tuple[Any, list[Any]]:
+async def run(model: Narrow, team: Team | None = None) -> tuple[Any, list[Any]]:
     events: list[Any] = []
     settings = Settings(world={}, models={"small": "narrow:n"}, prices={"narrow:*": {"input": 1, "output": 1}})
-    async with Coordinator(Team(reader), settings, models={"narrow": model}, observers=[events.append]) as coordinator:
+    more: dict[str, Any] = {"models": {"narrow": model}, "observers": [events.append]}
+    async with Coordinator(team or Team(reader), settings, **more) as coordinator:
         result = await coordinator.run("What is there?")
     return result, [event for event in events if event.kind is Kind.COMPRESSED]
 
@@ -103,3 +106,31 @@ async def test_a_conversation_that_is_still_too_long_ends():
     model = Narrow(2_900, ("long", "long", "long"))
     result, told = await run(model)
     assert (result.status, result.code, model.refused, len(told)) == (Status.FAILED, "context_too_long", 2, 1)
+
+
+FOUND = Message("tool", (ToolResult("1", "long", "much and " * 600, Origin("tool", "long")),))
+HEARD = (Message("user", (Text("Read."),)), Message("assistant", (ToolUse("1", "long", "{}"),)), FOUND)
+
+
+@pytest.mark.parametrize("output", [None, Reply])
+async def test_a_conversation_that_an_agent_hands_over_is_shortened_once_too(output):
+    @agent()
+    async def teller(brief: Brief, ctx: AgentContext) -> str:
+        """Asks once about what was found."""
+        return str(await ctx.ask(HEARD, output=output))
+
+    model = Narrow(3_000)
+    result, told = await run(model, Team(teller))
+    assert ("done" in result.text, model.refused, len(told)) == (True, 1, 1)
+
+
+async def test_what_a_member_cannot_shorten_is_told_once_with_its_hint():
+    @agent(delegates=[reader])
+    async def head(brief: Brief, ctx: AgentContext) -> str:
+        """Goes on without its member."""
+        await ctx.delegate(reader, brief)
+        return "nothing"
+
+    result, _ = await run(Narrow(200), Team(head))
+    assert [issue.code for issue in result.issues] == ["context_too_long"]
+    assert result.issues[0].message == "reader could not do its part: the request is too long. ask with less"

@@ -1,12 +1,13 @@
 """Laws of the embedded service: many clients, some of whom go away, some of whom share a run."""
 
 import asyncio
+import json
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -22,20 +23,64 @@ pytestmark = pytest.mark.real_time
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = 200
-STARTED: list[str] = []
-ENDED: list[str] = []
+
+
+class Diary:
+    """Which runs have begun and which have ended; whoever waits for an entry is woken by it."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.ended: list[str] = []
+        self._news = asyncio.Event()
+
+    def note(self, entries: list[str], run_id: str) -> None:
+        entries.append(run_id)
+        self._news.set()
+
+    async def until(self, happened: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not happened():
+                self._news.clear()
+                await self._news.wait()
+
+    async def a_start(self) -> None:
+        await self.until(lambda: bool(self.started))
+
+
+DIARY: Diary
+"""Of the test that is under way."""
 
 
 @agent()
 async def manager(brief: Brief, ctx: AgentContext) -> str:
     """Thinks for as long as it is asked to, in seconds."""
-    STARTED.append(ctx.run_id)
+    diary = DIARY
+    diary.note(diary.started, ctx.run_id)
     try:
         ctx.enter("thinking")
         await asyncio.sleep(float(brief.request))
     finally:
-        ENDED.append(ctx.run_id)
+        diary.note(diary.ended, ctx.run_id)
     return f"thought for {brief.request}"
+
+
+class Server(uvicorn.Server):
+    """Says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+
+@pytest.fixture(autouse=True)
+async def diary() -> Diary:
+    global DIARY
+    DIARY = Diary()
+    return DIARY
 
 
 @asynccontextmanager
@@ -43,10 +88,9 @@ async def served(app: FastAPI) -> AsyncIterator[tuple[str, uvicorn.Server]]:
     """Serve *app* on a free port of the loopback until the block ends."""
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5)
-    server = uvicorn.Server(config)
+    server = Server(config)
     serving = asyncio.ensure_future(server.serve(sockets=[listening]))
-    while not server.started:
-        await asyncio.sleep(0.01)
+    await server.up.wait()
     try:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}", server
     finally:
@@ -56,12 +100,10 @@ async def served(app: FastAPI) -> AsyncIterator[tuple[str, uvicorn.Server]]:
 
 
 def app(**more: object) -> FastAPI:
-    STARTED.clear()
-    ENDED.clear()
     return service(Team(manager), Settings(**{"world": {}, **more}))  # type: ignore[arg-type]  # settings by name
 
 
-async def test_two_hundred_clients_some_of_whom_leave_and_some_of_whom_share_a_run() -> None:
+async def test_two_hundred_clients_some_of_whom_leave_and_some_of_whom_share_a_run(diary: Diary) -> None:
     limits = httpx.Limits(max_connections=CLIENTS)
     async with served(app()) as (url, _), httpx.AsyncClient(base_url=url, timeout=30, limits=limits) as client:
 
@@ -75,9 +117,8 @@ async def test_two_hundred_clients_some_of_whom_leave_and_some_of_whom_share_a_r
 
         statuses = await asyncio.gather(*(one(number) for number in range(CLIENTS)))
         assert [status for status in statuses if status is not None] == [200] * (CLIENTS - CLIENTS // 10)
-        while len(ENDED) < len(STARTED):
-            await asyncio.sleep(0.05)
-        assert len(STARTED) == CLIENTS // 10 + 7 * CLIENTS // 10 + 3
+        await diary.until(lambda: len(diary.ended) == len(diary.started))
+        assert len(diary.started) == CLIENTS // 10 + 7 * CLIENTS // 10 + 3
         assert (await client.get("/health")).json() == {"running": 0, "waiting": 0}
 
 
@@ -91,22 +132,43 @@ async def test_events_are_sent_as_they_happen_and_the_result_last() -> None:
     assert kinds == ["run.started", "state", "run.ended", "result"]
 
 
-async def test_a_watcher_that_goes_away_cancels_its_run() -> None:
+async def test_a_watcher_that_goes_away_cancels_its_run(diary: Diary) -> None:
     async with served(app()) as (url, _), httpx.AsyncClient(base_url=url, timeout=30) as client:
         async with client.stream("POST", "/ask/events", json={"task": "30"}) as response:
             async for _line in response.aiter_lines():
                 break
-        async with asyncio.timeout(5):
-            while not ENDED:
-                await asyncio.sleep(0.05)
+        await diary.until(lambda: bool(diary.ended))
+    assert diary.ended == diary.started
 
 
-async def test_a_refusal_says_when_to_come_again() -> None:
+@pytest.mark.parametrize("key", [None, "shared"])
+async def test_a_watcher_that_is_gone_before_the_first_event_cancels_the_run_that_only_it_waits_for(
+    key: str | None,
+) -> None:
+    asked, service = json.dumps({"task": "30", "key": key}).encode(), app()
+    heard = iter([{"type": "http.request", "body": asked}])
+
+    async def receive() -> dict[str, object]:
+        return next(heard, {"type": "http.disconnect"})
+
+    async def send(_message: object) -> None:
+        await asyncio.Event().wait()  # nobody takes it any more
+
+    scope = {
+        "type": "http", "method": "POST", "path": "/ask/events", "headers": [(b"content-type", b"application/json")],
+        "query_string": b"", "http_version": "1.1", "asgi": {"version": "3.0"}, "app": service,
+    }  # fmt: skip
+    async with Coordinator(Team(manager), Settings(world={})) as coordinator:
+        service.state.coordinator = coordinator
+        await service(scope, receive, send)  # type: ignore[arg-type]  # a server's own types
+        assert coordinator.snapshot().admission.running == (0 if key is None else 1)
+
+
+async def test_a_refusal_says_when_to_come_again(diary: Diary) -> None:
     settings = {"admission": {"runs": 1, "waiting": 0}}
     async with served(app(**settings)) as (url, _), httpx.AsyncClient(base_url=url, timeout=30) as client:
         first = asyncio.ensure_future(client.post("/ask", json={"task": "0.5"}))
-        while not STARTED:
-            await asyncio.sleep(0.01)
+        await diary.a_start()
         second = await client.post("/ask", json={"task": "0.5"})
         assert (second.status_code, second.json()["code"]) == (503, "admission_full")
         assert int(second.headers["retry-after"]) >= 1
@@ -120,11 +182,10 @@ async def test_wrong_input_is_422_with_the_remedy() -> None:
         assert (wrong.status_code, wrong.json()["code"]) == (422, "key_reused")
 
 
-async def test_told_to_stop_it_lets_the_runs_end() -> None:
+async def test_told_to_stop_it_lets_the_runs_end(diary: Diary) -> None:
     async with served(app()) as (url, server), httpx.AsyncClient(base_url=url, timeout=30) as client:
         pending = asyncio.ensure_future(client.post("/ask", json={"task": "0.5"}))
-        while not STARTED:
-            await asyncio.sleep(0.01)
+        await diary.a_start()
         server.should_exit = True  # all that its handler of SIGTERM does
         assert (await pending).status_code == 200
 

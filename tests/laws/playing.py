@@ -164,7 +164,7 @@ def _held(coordinator: Coordinator) -> Iterator[str]:
         if gate.waiting or gate.out:
             yield f"gate: {gate}"
     for breaker in state.breakers:
-        if breaker.probing:
+        if breaker.probing or breaker.under_way:
             yield f"breaker: {breaker}"
     if state.stragglers.working:
         yield f"stragglers: {state.stragglers}"

@@ -1,5 +1,7 @@
 """Law: half-open admits one probe, open none; a cancelled probe gives its permit back; late results change nothing.
 
+And an outage opens it as soon as it shows, however many call at once; a few failures that come first do not.
+
 Each law is held against the breaker and against one with a planted defect, which it must find.
 """
 
@@ -60,7 +62,8 @@ class World:
         return [asyncio.get_running_loop().create_task(self.ask()) for _ in range(CALLERS)]
 
     async def trip(self) -> None:
-        for _ in range(LIMITS.failures):
+        # Calls under way might go well: they have to be outweighed.
+        for _ in range(max(LIMITS.failures, self.breaker.snapshot().under_way)):
             await self.ask()
         assert self.breaker.state == "open"
         self.reached = 0
@@ -116,6 +119,32 @@ async def late_results_change_nothing(world: World) -> None:
     assert (world.breaker.state, world.breaker.snapshot().failures) == ("closed", 0)
 
 
+async def a_few_that_fail_first_do_not_open_it(world: World) -> None:
+    async def mostly_well(_call: Any) -> str:
+        world.reached += 1
+        if world.reached % 10 == 0:
+            raise Fault("down", reached=Reached.NO)
+        await asyncio.sleep(1)
+        return "answer"
+
+    world.answer = mostly_well  # type: ignore[method-assign]  # another dependency
+    for _ in range(3):
+        answers = await asyncio.gather(*world.crowd())
+        assert answers.count("failed") == CALLERS // 10
+    assert world.changes == []
+
+
+async def an_outage_opens_it_when_the_first_crowd_has_failed(world: World) -> None:
+    world.down = False
+    await asyncio.gather(*world.crowd())
+    world.down = True
+    began = asyncio.get_running_loop().time()
+    assert set(await asyncio.gather(*world.crowd())) == {"failed"}
+    assert world.changes == [("closed", "open")]
+    assert asyncio.get_running_loop().time() - began < 1.1
+    assert set(await asyncio.gather(*world.crowd())) == {"refused"}
+
+
 class ForgetsItsProbe(Breaker):
     """Lets everybody through while it is half-open."""
 
@@ -149,11 +178,31 @@ class ForgetsEpochs(Breaker):
             super().ended(self._probe or self._calm, failed=failed)
 
 
+class ForgetsWhoIsUnderWay(Breaker):
+    """Counts failures in a row as if nobody else had been let through."""
+
+    def admit(self) -> Trial:
+        trial = super().admit()
+        trial.under_way = 0
+        return trial
+
+
+class KeepsWhoHasEnded(Breaker):
+    """Takes what has ended for under way."""
+
+    def admit(self) -> Trial:
+        trial = super().admit()
+        trial.under_way += 1
+        return trial
+
+
 LAWS: list[tuple[Law, type[Breaker]]] = [
     (one_probe, ForgetsItsProbe),
     (open_admits_none, AdmitsWhenOpen),
     (cancelled_probe_returns, KeepsThePermit),
     (late_results_change_nothing, ForgetsEpochs),
+    (a_few_that_fail_first_do_not_open_it, ForgetsWhoIsUnderWay),
+    (an_outage_opens_it_when_the_first_crowd_has_failed, KeepsWhoHasEnded),
 ]
 every_law = pytest.mark.parametrize(("law", "defect"), LAWS, ids=[law.__name__ for law, _ in LAWS])
 

@@ -22,7 +22,8 @@ from coordinator.domain.money import Price, Usage
 from coordinator.domain.ports import Account, Claim, Notice
 from coordinator.domain.scope import RunLimits, RunState, Scope, TenantContext
 from coordinator.policies.accounts import SECONDS_PER_DAY, Accounts
-from coordinator.policies.budget import Budget, ModelPrices, ToolPrices
+from coordinator.policies.budget import Budget
+from coordinator.policies.pricing import ModelPrices, ToolPrices
 from coordinator.simulation.clock import Deadlock, VirtualLoop
 from coordinator.stores.memory import books
 from coordinator.stores.memory import ledger as ledger_store

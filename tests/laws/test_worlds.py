@@ -153,6 +153,12 @@ def test_agents_that_delegate_to_one_another_never_block_one_another():
     assert all(world.statuses == {"completed": 20} for world in report.worlds), str(report)
 
 
+def test_the_bill_of_a_run_adds_up_where_replies_are_used_again():
+    report = simulate(stage(cache={"entries": 50}), seeds=15)
+    assert not [breach for world in report.worlds for breach in world.breaches if breach.startswith("bill")]
+    assert sum(result.saved_usd for world in report.worlds for result in world.results) > 0
+
+
 def reserves_without_looking(self, accounts, amount):
     return Reservation(self._room, [self._book(account) for account in accounts], amount)
 
@@ -181,6 +187,15 @@ def skips_a_number(self, *given):
 def never_says_how_it_ended(self, kind, *given):
     if kind != "model.ended":
         emits(self, kind, *given)
+
+
+def never_says_what_a_failure_cost(self, kind, *given):
+    if kind != "charged":
+        emits(self, kind, *given)
+
+
+def says_that_tools_are_free(self, kind, agent, step, data):
+    emits(self, kind, agent, step, {**data, "cost": 0} if kind == "tool.ended" else data)
 
 
 def forgets_what_it_holds(self, call, held, error):
@@ -247,6 +262,8 @@ DEFECTS = [
     (Breaker, "admit", admits_calls_of_a_tool_while_open, "#0 was called while it is open"),
     (RunState, "emit", skips_a_number, "follows"),
     (RunState, "emit", never_says_how_it_ended, "have not"),
+    (RunState, "emit", never_says_what_a_failure_cost, "bill:"),
+    (RunState, "emit", says_that_tools_are_free, "bill:"),
     (Budget, "_charge", forgets_what_it_holds, "left behind|crashed"),
 ]
 

@@ -4,6 +4,7 @@ import pytest
 
 from coordinator.domain.errors import Invalid
 from coordinator.load import LoadPlan, LoadTest, WarmUp
+from coordinator.simulation.faults import FaultRule
 
 
 @pytest.mark.parametrize(
@@ -48,3 +49,19 @@ def test_tenants_that_the_settings_turn_away_are_told_before_anything_runs(stage
     stage = staged(tenants={"acme": {}}, unknown_tenants="refuse")
     with pytest.raises(Invalid, match="do not know the tenant 'acme-2'"):
         LoadTest(stage, LoadPlan(rate=1, tenants=2), virtual=True)
+
+
+@pytest.mark.parametrize("virtual", [True, False])
+@pytest.mark.parametrize(
+    ("fault", "code", "hint"),
+    [
+        (FaultRule(tool="look_upp", fail="error"), "unknown_tool", "did you mean look_up"),
+        (FaultRule(tool="look_up", tier=1, fail="error"), "unknown_tier", "its only tier is 0"),
+        (FaultRule(model="ofline", fail="error"), "unknown_model", "offline"),
+    ],
+)
+def test_faults_that_name_what_the_team_does_not_have_are_told_before_anything_runs(staged, fault, code, hint, virtual):
+    with pytest.raises(Invalid) as caught:
+        LoadTest(staged(), LoadPlan(rate=1, faults=[fault]), virtual=virtual)
+    assert caught.value.code == code
+    assert hint in caught.value.hint

@@ -7,10 +7,12 @@ from coordinator import AgentContext, Brief, Coordinator, Settings, Status, Team
 from coordinator.domain.calls import ModelCall
 from coordinator.domain.content import Message, StopReason, Text
 from coordinator.domain.errors import Invalid, Refused
+from coordinator.domain.events import Event
 from coordinator.domain.model import ModelReply, ModelRequest, OutputSpec, ToolSpec
 from coordinator.domain.money import Price, Usage
 from coordinator.domain.ports import Account
-from coordinator.policies.budget import Budget, ModelPrices, ToolPrices
+from coordinator.policies.budget import Budget
+from coordinator.policies.pricing import ModelPrices, ToolPrices
 from coordinator.stores.memory.ledger import Ledger
 
 PRICES = ModelPrices({"fake:m": Price(1_000_000, 2_000_000), "free:m": Price(0, 0)})
@@ -233,6 +235,22 @@ def test_what_the_provider_adds_for_tools_and_typed_output_is_part_of_the_bound(
     assert prices.bound(ModelCall(calls.scope, "run/turn", plain, dependency="fake:m")) == plain.size
     assert prices.bound(ModelCall(calls.scope, "run/turn", adorned, dependency="fake:m")) == adorned.size + 530
     assert prices.least(ModelCall(calls.scope, "run/turn", adorned, dependency="fake:m")) == adorned.size + 530
+
+
+async def test_what_a_call_costs_is_not_for_the_adapter_to_say():
+    async def dear(model: str, request: ModelRequest) -> ModelReply:
+        return ModelReply("hello", (), StopReason.END, Usage(10, 5), "free:m", cost=7)
+
+    @agent()
+    async def manager(brief: Brief, ctx: AgentContext) -> str:
+        return str(await ctx.ask(brief.request))
+
+    told: list[Event] = []
+    settings = Settings(models={"small": "free:m"}, prices={"free:*": {"input": 0, "output": 0}}, world={})
+    async with Coordinator(Team(manager), settings, models={"free": dear}, observers=[told.append]) as coordinator:
+        result = await coordinator.run("hello")
+    assert (result.status, result.cost_usd) == (Status.COMPLETED, 0)
+    assert [event.data["cost"] for event in told if "cost" in event.data] == [0, 0]
 
 
 @pytest.mark.parametrize(

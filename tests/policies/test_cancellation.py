@@ -17,8 +17,9 @@ from coordinator.domain.money import Price
 from coordinator.domain.ports import Account
 from coordinator.policies.admission import Admission
 from coordinator.policies.breaker import Breaker
-from coordinator.policies.budget import Budget, ModelPrices
+from coordinator.policies.budget import Budget
 from coordinator.policies.deadline import Deadline
+from coordinator.policies.pricing import ModelPrices
 from coordinator.policies.rate_limit import RateLimit
 from coordinator.policies.retry import Retry
 from coordinator.policies.route import Route

@@ -15,8 +15,9 @@ from coordinator.domain.money import Price, Usage
 from coordinator.domain.outcomes import TABLE, Outcome, outcome
 from coordinator.domain.ports import Account
 from coordinator.policies.breaker import Breaker
-from coordinator.policies.budget import Budget, ModelPrices
+from coordinator.policies.budget import Budget
 from coordinator.policies.fallback import Fallback
+from coordinator.policies.pricing import ModelPrices
 from coordinator.policies.rate_limit import RateLimit
 from coordinator.policies.retry import Retry
 from coordinator.policies.route import Route
@@ -128,6 +129,9 @@ async def test_money_goes_where_the_table_says(row, calls):
     assert (account.settled, account.uncertain) == (row.booked, row.booked if row.uncertain else 0)
     assert (account.reserved, account.reservations) == (0, 0)
     assert calls.run.cost == row.booked
+    told = [(event.step, event.data) for event in calls.events if event.kind == "charged"]
+    charged = {"dependency": "fake:m", "cost": row.booked, "uncertain": row.uncertain}
+    assert told == ([("run/turn1#1", charged)] if row.booked else [])
 
 
 @rows

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from coordinator.domain.errors import Fault, Invalid, Reached
+from coordinator.domain.errors import Fault, Invalid, Reached, Refused
 from coordinator.domain.model import Target
 from coordinator.policies.route import Route
 
@@ -40,3 +40,27 @@ async def test_when_all_are_down_the_last_failure_is_raised(calls):
 
     with pytest.raises(Fault, match="other:n"):
         await Route(ROUTES)(calls.of_model("small"), down)
+
+
+@pytest.mark.parametrize("name", ["small", "offline"])
+async def test_what_a_breaker_stops_is_told_by_what_had_failed_before_and_once(calls, name):
+    async def stopped(call: Any) -> Any:
+        cut = Fault("the stream was cut", reached=Reached.MAYBE, code="cut_off", hint="look at proxies")
+        raise Refused(f"{call.dependency} is not called", code="breaker_open", passing=True) from cut
+
+    call = calls.of_model(name)
+    for _ in range(2):
+        with pytest.raises(Refused):
+            await Route(ROUTES)(call, stopped)
+    told = [(issue.code, issue.message, issue.part) for issue in call.scope.run.issues]
+    assert told == [("cut_off", "the stream was cut. look at proxies", str(ROUTES[name][-1]))]
+
+
+async def test_a_refusal_without_a_failure_before_it_is_for_its_agent_to_tell(calls):
+    async def stopped(call: Any) -> Any:
+        raise Refused("spent", code="budget_exhausted", hint="raise run_usd")
+
+    call = calls.of_model("offline")
+    with pytest.raises(Refused):
+        await Route(ROUTES)(call, stopped)
+    assert not call.scope.run.issues

@@ -198,6 +198,48 @@ async def test_a_snapshot_tells_health_refusals_and_when_a_probe_may_pass():
     assert (breaker.snapshot().health, breaker.snapshot().opens_at) == (1.0, 0.0)
 
 
+async def test_quick_failures_that_overtake_slow_successes_do_not_open_it():
+    breaker = Breaker("m", BreakerLimits(failures=3, calls=10))
+    calls = [breaker.admit() for _ in range(100)]
+    for quick in calls[:49]:
+        quick.failed(DOWN)
+    assert breaker.state == "closed"
+    for slow in calls[49:]:
+        slow.succeeded()
+    state = breaker.snapshot()
+    assert (state.state, state.trips, state.calls, state.failed, state.under_way) == ("closed", 0, 100, 49, 0)
+
+
+async def test_failures_in_a_row_open_it_when_they_outweigh_what_is_under_way():
+    breaker = Breaker("m", BreakerLimits(failures=3, rate=1))
+    calls = [breaker.admit() for _ in range(100)]
+    for failing in calls[:49]:
+        failing.failed(DOWN)
+    assert breaker.state == "closed"
+    calls[49].failed(DOWN)
+    assert breaker.state == "open"
+    assert refused(breaker).message == "m is not called: it failed more than 3 times in a row"
+
+
+async def test_a_share_of_failures_opens_it_when_it_is_one_of_what_is_under_way_too():
+    breaker = Breaker("m", BreakerLimits(failures=100, rate=0.2, calls=10))
+    calls = [breaker.admit() for _ in range(100)]
+    for failing in calls[:19]:
+        failing.failed(DOWN)
+    assert breaker.state == "closed"
+    calls[19].failed(DOWN)
+    assert breaker.state == "open"
+
+
+async def test_calls_that_were_called_off_are_under_way_no_more():
+    breaker = Breaker("m", LIMITS)
+    for called_off in [breaker.admit() for _ in range(100)]:
+        called_off.returned()
+    assert breaker.snapshot().under_way == 0
+    await results(breaker, "xxx")
+    assert breaker.state == "open"
+
+
 MACHINE = BreakerLimits(failures=3, cooldown_s=10, rate=0.4, window_s=20.0371, calls=6)
 
 
@@ -226,6 +268,9 @@ class BreakerLaws(RuleBasedStateMachine):
         if not any(failed for _, failed in self.results):
             self.results = []
         return [failed for _, failed in self.results]
+
+    def under_way(self) -> int:
+        return sum(epoch == self.epoch for epoch, _ in self.open) if self.state == "closed" else 0
 
     def note(self, failed: bool) -> None:
         if self.seen() or failed:
@@ -268,9 +313,9 @@ class BreakerLaws(RuleBasedStateMachine):
         elif how == "failed":
             self.note(failed=True)
             self.failures += 1
-            seen = self.seen()
-            share = len(seen) >= MACHINE.calls and sum(seen) >= MACHINE.rate * len(seen)
-            if share or self.failures == MACHINE.failures:
+            seen, under_way = self.seen(), self.under_way()
+            share = len(seen) >= MACHINE.calls and sum(seen) >= MACHINE.rate * (len(seen) + under_way)
+            if share or self.failures >= max(MACHINE.failures, under_way):
                 self.change("open")
 
     @rule(seconds=st.sampled_from([0.1, 1.3, 4.1, 11.3]))
@@ -283,6 +328,7 @@ class BreakerLaws(RuleBasedStateMachine):
         assert self.breaker.snapshot().probing == (self.probes == 1)
         seen = self.seen()
         assert (self.breaker.snapshot().calls, self.breaker.snapshot().failed) == (len(seen), sum(seen))
+        assert self.breaker.snapshot().under_way == self.under_way()
 
     def teardown(self):
         self.loop.close()

@@ -50,6 +50,8 @@ def short_run() -> Teller:
     tell.call("boss", "run/turn1", "openai:gpt-x")
     tell(Kind.DELEGATION_STARTED, "boss", "run/plan1/a", member="clerk")
     tell(Kind.TOOL_STARTED, "clerk", "run/plan1/a/turn1/tool1", tool="look_up")
+    charged = {"dependency": "look_up#0", "cost": 150, "uncertain": True}
+    tell(Kind.CHARGED, "clerk", "run/plan1/a/turn1/tool1#1", **charged)
     retry = {"attempt": 2, "wait_s": 0.25, "code": "timeout", "dependency": "look_up#0"}
     tell(Kind.RETRY, "clerk", "run/plan1/a/turn1/tool1#2", **retry)
     tell(

@@ -141,6 +141,15 @@ def test_what_was_used_again_is_no_bill() -> None:
     assert [found["model_calls_total", "small", outcome] for outcome in ("ok", "fault")] == [2, 1]
 
 
+def test_attempts_without_a_reply_are_part_of_the_bill_of_whom_they_went_to() -> None:
+    told = Told()
+    told(Kind.TOOL_ENDED, tool="look", code="ok", duration_s=0.1, cost=200)
+    told(Kind.CHARGED, dependency="look#1", cost=300, uncertain=True)
+    told(Kind.CHARGED, dependency="openai:x", cost=70, uncertain=False)
+    found = told.numbers
+    assert (found["cost_usd_total", "look"], found["cost_usd_total", "openai:x"]) == (0.0005, 0.00007)
+
+
 def test_what_people_decide_and_what_breaks_is_counted() -> None:
     told = Told()
     told(Kind.DECISION, tool="refund", approved=False)

@@ -227,6 +227,23 @@ def test_half_a_sign_in_a_name_loses_no_batch(provider, collector):
     assert span.end_time_unix_nano - span.start_time_unix_nano == 500_000_000
 
 
+def test_money_of_an_attempt_without_a_reply_is_an_event_of_its_call(provider, collector):
+    observer = Traces(provider)
+    charged = {"dependency": "look#0", "cost": 300, "uncertain": True}
+    told = [
+        (Kind.TOOL_STARTED, "run/turn1/tool1", {"tool": "look", "effect": "read"}),
+        (Kind.CHARGED, "run/turn1/tool1#1", charged),
+        (Kind.TOOL_ENDED, "run/turn1/tool1", {"code": "timeout", "outcome": "failed", "duration_s": 0.5}),
+    ]
+    for seq, (kind, step, data) in enumerate(told, start=1):
+        observer(Event("r-1", seq, 1.0, kind, "acme", "boss", step, data))
+    provider.force_flush()
+    (span,) = collector.spans
+    assert [(event.name, attributes(event)) for event in span.events] == [
+        ("charged", {"coordinator.dependency": "look#0", "coordinator.cost_usd": 0.0003, "coordinator.uncertain": True})
+    ]
+
+
 async def test_a_sampler_that_takes_nothing_costs_nothing_else():
     provider = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
     async with opened(provider) as coordinator:

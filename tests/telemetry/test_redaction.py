@@ -14,6 +14,13 @@ TOKENS = {
     "openai": "sk-" + "proj-Ab12" * 5,
     "anthropic": "sk-ant-" + "api03-xY9z" * 4,
     "google": "AI" + "za" + "SyD4-x_9Qw" * 4,
+    "google, of AI Studio": "AQ" + "." + "Ab8RN6-x_Q" * 4,
+    "groq": "gs" + "k_" + "Ab12" * 8,
+    "xai": "xa" + "i-" + "Ab12" * 8,
+    "perplexity": "pp" + "lx-" + "Ab12" * 8,
+    "replicate": "r" + "8_" + "Ab12" * 8,
+    "npm": "np" + "m_" + "Ab12" * 8,
+    "github, of a user": "gh" + "u_" + "Zz09" * 9,
     "github": "gh" + "p_" + "Zz09" * 9,
     "github, fine": "github" + "_pat_" + "11AB_cd" * 6,
     "gitlab": "gl" + "pat-" + "x9-Yz" * 5,
@@ -45,7 +52,8 @@ def test_what_has_the_shape_of_a_key_goes(kind: str, around: str) -> None:
     [
         "Authorization: Bearer hunter2hunter2", "{'Authorization': 'Bearer hunter2hunter2'}",
         '{"x-api-key": "hunter2hunter2"}', "https://shop.example/?api_key=hunter2hunter2&page=2",
-        "authorization: Basic hunter2hunter2", "password=hunter2hunter2", "client_secret: hunter2hunter2",
+        "authorization: Basic hunter2hunter2", "Basic hunter2hunter2hunter2== was refused", "password=hunter2hunter2",
+        "client_secret: hunter2hunter2",
         "postgres://desk:hunter2hunter2@db/shop", 'headers={"authorization": "token hunter2hunter2"}',
         "-----BEGIN RSA PRIVATE KEY-----\nhunter2hunter2\n-----END RSA PRIVATE KEY-----",
         "-----BEGIN PRIVATE KEY-----\nhunter2hunter2, cut off",
@@ -76,7 +84,8 @@ def test_a_member_that_is_no_text_stays(value: object) -> None:
         "risk-free returns within 30 days", "the help-desk-of-the-shop answers", "sk-learn-is-a-library-of-its-own",
         "309 input_tokens, 30 output_tokens", "The password must be changed by its owner.", "bearer of good news",
         "Asia and Asiago", "see https://shop.example/help?page=2", "mail desk@shop.example", "our secret recipe",
-        "hf_short", "authorization is needed", "ask for it at http://localhost:8000/v1",
+        "hf_short", "authorization is needed", "FAQ.md of the help desk", "Basic understanding of administration",
+        "ask for it at http://localhost:8000/v1",
     ],
 )  # fmt: skip
 def test_what_is_no_secret_stays(text: str) -> None:

@@ -25,6 +25,7 @@ def test_a_story_has_the_status_the_time_and_the_money(told: Any) -> None:
 def test_what_did_not_go_straight_on_is_told_in_order(told: Any) -> None:
     story = story_of(told.events)
     assert [(one.kind, one.agent, one.what) for one in story.moments] == [
+        ("charged", "clerk", "charged $0.0001 for look_up#0 although no answer came"),
         ("retry", "clerk", "attempt 2 after timeout, 250 ms later"),
         ("fallback", "clerk", "look_up#0 is down (timeout); look_up#1 is tried"),
         ("refused", "clerk", "refused: a person must approve"),
@@ -36,6 +37,7 @@ def test_the_tree_holds_every_call_and_every_note(told: Any) -> None:
     story = story_of(told.events)
     assert [(node.kind, node.name) for node in story.nodes()] == [
         ("agent", "boss"), ("state", "plan"), ("model", "openai:gpt-x"), ("agent", "clerk"), ("tool", "look_up"),
+        ("note", "charged $0.0001 for look_up#0 although no answer came"),
         ("note", "attempt 2 after timeout, 250 ms later"),
         ("note", "look_up#0 is down (timeout); look_up#1 is tried"),
         ("note", "tool_degraded: <b>half</b> an answer"),
@@ -66,7 +68,28 @@ def test_spending_adds_up_to_what_the_calls_cost(told_long: Callable[..., Any]) 
     assert [one.name for one in found] == ["openai:gpt-x-mini", "search_knowledge"]
 
 
-@pytest.mark.parametrize("kept", range(1, 15))
+def test_what_failed_attempts_cost_is_part_of_their_call_and_of_whom_they_went_to(told: Any) -> None:
+    story = story_of(told.events)
+    assert {node.name: node.cost for node in story.calls()} == {"openai:gpt-x": 250, "look_up": 150, "pay": 0}
+    assert story.tree.cost == story.root.spent == story.cost == 400
+    told.events.pop()
+    told(Kind.MODEL_STARTED, "boss", "run/turn2", **{"class": "small"})
+    told(Kind.CHARGED, "boss", "run/turn2#1", dependency="openai:gpt-x", cost=70, uncertain=False)
+    told(Kind.CHARGED, "boss", "run/turn2#2", dependency="openai:gpt-x", cost=20, uncertain=False)
+    told(Kind.MODEL_ENDED, "boss", "run/turn2", code="ok", duration_s=1.0, model="other:y", cost=5)
+    told(Kind.MODEL_STARTED, "boss", "run/turn3", **{"class": "small"})
+    told(Kind.CHARGED, "boss", "run/turn3#1", dependency="gone:z", cost=1, uncertain=True)
+    told(Kind.MODEL_ENDED, "boss", "run/turn3", **{"class": "small", "code": "timeout", "duration_s": 1.0})
+    story = story_of(told.events)
+    found = story.by_target()
+    assert {one.name: (one.calls, one.cost) for one in found} == {
+        "openai:gpt-x": (1, 340), "look_up": (1, 150), "other:y": (1, 5), "gone:z": (1, 1), "pay": (1, 0),
+    }  # fmt: skip
+    assert [one.cost for one in found] == sorted((one.cost for one in found), reverse=True)
+    assert sum(one.cost for one in story.spending(lambda node: node.agent)) == story.cost == 496
+
+
+@pytest.mark.parametrize("kept", range(1, 16))
 def test_a_story_that_breaks_off_says_so_and_what_did_not_end(kept: int, told: Any) -> None:
     story = story_of(told.events[:kept])
     assert story.status == "unfinished"

@@ -53,14 +53,15 @@ def test_the_page_shows_calls_issues_money_and_what_did_not_go_straight_on(told:
     text = " ".join(parsed(page(told, name="one")).texts)
     for wanted in ("Run: one", "Flagged (tool_degraded)", "look_up", "openai:gpt-x", "attempt 2 after timeout",
                    "look_up#0 is down", "refused: a person must approve", "<b>half</b> an answer", "$0.0004", "4.2 s",
-                   "verdict: revise", "900 → 40 tokens"):  # fmt: skip
+                   "verdict: revise", "900 → 40 tokens",
+                   "charged $0.0001 for look_up#0 although no answer came"):  # fmt: skip
         assert wanted in text
 
 
 def test_no_text_becomes_markup_and_nothing_comes_from_outside(told: Any) -> None:
     evil = '"><script src="http://x">alert(1)</script><img onerror=x>'
     told.events[1] = _changed(told.events[1], state=evil, reason=evil)
-    told.events[6] = _changed(told.events[6], **{"from": evil})
+    told.events[7] = _changed(told.events[7], **{"from": evil})
     tags = parsed(page(told, name=evil, scenario=evil))
     assert {tag for tag, _ in tags.seen} & {"script", "img", "iframe"} == set()
     for _, attributes in tags.seen:

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from coordinator.app.providers import Adapters
 from coordinator.app.routes import routes_of
 from coordinator.cli.checks.check import Check, Routes, State, called, wrong
@@ -118,14 +116,13 @@ class Configuration:
 
 
 def _complaints(error: Invalid) -> Iterator[Check]:
-    cause = error.__cause__
-    if not isinstance(cause, ValidationError) or len(cause.errors()) < 2:
+    complaints = error.details.get("wrong", {})
+    if len(complaints) < 2:
         yield wrong("settings", error)
         return
     place = error.hint.partition(", ")[0]
-    for one in cause.errors(include_url=False, include_context=False, include_input=False):
-        name = ".".join(map(str, one["loc"]))
-        yield Check("settings", "wrong", f"{name}: {one['msg']}", place)
+    for name, said in complaints.items():
+        yield Check("settings", "wrong", f"{name}: {said}", place)
 
 
 def _world(settings: Settings) -> Iterator[Check]:

@@ -8,7 +8,7 @@ from coordinator.cli.checks.check import Check, Routes, called, wrong
 from coordinator.domain.errors import Invalid
 from coordinator.domain.money import MICROS_PER_USD, Price, dollars, micros
 from coordinator.domain.surfaces import Surface
-from coordinator.domain.team import Agent, Team
+from coordinator.domain.team import Team
 from coordinator.settings import Settings
 
 FREE = ("offline", "scripted")
@@ -50,17 +50,17 @@ def _replies(settings: Settings, team: Team, routes: Routes, prices: dict[str, P
             for target in routes.get(agent.model, ()):
                 price = prices.get(str(target))
                 if price is not None:
-                    yield from _reply(settings, agent, price, ceiling, where)
+                    most = price.bound(0, agent.max_output_tokens + target.room)
+                    yield from _reply(agent.name, (price.bound(0, settings.min_output_tokens), most), ceiling, where)
 
 
-def _reply(settings: Settings, agent: Agent[object], price: Price, ceiling: int, where: str) -> Iterator[Check]:
-    least, most = (price.bound(0, tokens) for tokens in (settings.min_output_tokens, agent.max_output_tokens))
-    run = f"a run{where} at most {dollars(ceiling)}"
+def _reply(agent: str, costs: tuple[int, int], ceiling: int, where: str) -> Iterator[Check]:
+    (least, most), run = costs, f"a run{where} at most {dollars(ceiling)}"
     if least > ceiling:
-        said = f"{agent.name}: the shortest reply may cost {dollars(least)}, {run}"
+        said = f"{agent}: the shortest reply may cost {dollars(least)}, {run}"
         yield Check("limits", "wrong", said, "raise run_usd, or lower min_output_tokens")
     elif most > ceiling:
-        said = f"{agent.name}: its longest reply may cost {dollars(most)}, {run}"
+        said = f"{agent}: its longest reply may cost {dollars(most)}, {run}"
         yield Check("limits", "warn", said, "raise run_usd, or lower max_output_tokens of the agent")
 
 

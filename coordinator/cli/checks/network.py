@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from pydantic import BaseModel, Field
+
 from coordinator.app import Coordinator
 from coordinator.app.providers import SETTINGS_OF
 from coordinator.cli.checks.check import Check, Routes, wrong
@@ -21,7 +23,8 @@ from coordinator.domain.errors import Invalid
 from coordinator.domain.model import Target
 from coordinator.domain.money import micros
 from coordinator.domain.team import Team, agent
-from coordinator.models.keys import ANTHROPIC, GOOGLE, OPENAI, RESPONSES, Vendor, base_url_of
+from coordinator.domain.tool import tool
+from coordinator.models.keys import ANTHROPIC, COMPATIBLE, GOOGLE, OPENAI, RESPONSES, Vendor, base_url_of
 from coordinator.settings import Settings
 
 VENDORS = {vendor.name: vendor for vendor in (OPENAI, RESPONSES, ANTHROPIC, GOOGLE)}
@@ -67,7 +70,7 @@ def _address(target: Target, settings: Settings) -> str:
     if vendor is not None:
         return base_url_of(vendor, given)
     _, at, rest = target.model.partition("@http")
-    return f"http{rest}" if at else (given or "")
+    return base_url_of(COMPATIBLE, f"http{rest}") if at else (given or "")
 
 
 async def _reach(addresses: dict[str, str]) -> Sequence[Check]:
@@ -80,7 +83,11 @@ async def _connect(url: str, provider: str) -> Check:
     proxy = _proxy(there.scheme, there.hostname or "")
     place = urlsplit(proxy) if proxy else there
     secure = place.scheme == "https"
-    host, port = place.hostname or "", place.port or (443 if secure else 80)
+    try:
+        host, port = place.hostname or "", place.port or (443 if secure else 80)
+    except ValueError:
+        fix = "correct HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, or name the host in NO_PROXY"
+        return Check("network", "wrong", f"{provider}: the proxy that the environment names has no port", fix)
     name = f"{provider}: {there.hostname}{f' through the proxy {host}:{port}' if proxy else ''}"
     began = time.monotonic()
     try:
@@ -104,7 +111,9 @@ async def _connect(url: str, provider: str) -> Check:
 
 
 def _proxy(scheme: str, host: str) -> str:
-    return "" if proxy_bypass(host) else getproxies().get(scheme, "")
+    proxies = getproxies()
+    proxy = "" if proxy_bypass(host) else proxies.get(scheme, "") or proxies.get("all", "")
+    return proxy if "://" in proxy or not proxy else f"http://{proxy}"
 
 
 def _hint(provider: str, proxy: str) -> str:
@@ -120,18 +129,32 @@ def answers(settings: Settings, routes: Routes) -> Iterator[Check]:
         yield asyncio.run(_ask(settings, str(target)))
 
 
+@tool()
+async def look_up_word() -> str:
+    """Looks up the word of the day."""
+    return "lighthouse"
+
+
+class Word(BaseModel):
+    """What the model is asked for."""
+
+    word: str = Field(description="The word of the day.")
+
+
 async def _ask(settings: Settings, model: str) -> Check:
-    @agent(model=model, max_output_tokens=256)
-    async def asker(brief: Brief, ctx: AgentContext) -> str:
+    """Have *model* do what every agent needs of it: see a tool, and write a typed answer."""
+
+    @agent(model=model, tools=[look_up_word], max_turns=3, max_output_tokens=1024)
+    async def asker(brief: Brief, ctx: AgentContext) -> Word:
         """Asks for one word."""
-        return str(await ctx.ask(brief.request))
+        return await ctx.solve(brief, instructions="Look the word up, and answer with it.", output=Word)
 
     try:
         async with Coordinator(Team(asker), settings, world={}) as opened:
-            result = await opened.run("Answer with the word ok.")
+            result = await opened.run("What is the word of the day?")
     except Invalid as error:
         return wrong("answers", error)
-    if result.status == "completed":
+    if result.output is not None:
         spent = money(micros(result.cost_usd))
         return Check("answers", "ok", f"{model} answered in {duration(result.duration_s)} for {spent}")
     said = "; ".join(issue.message for issue in result.issues) or result.code

@@ -10,6 +10,7 @@ import orjson
 from coordinator.domain.content import Message, Part, StopReason, Text, ToolUse
 from coordinator.domain.model import ModelReply, ModelRequest, ToolSpec
 from coordinator.domain.money import Usage
+from coordinator.models.fake.anthropic_thoughts import check_thinking, check_thoughts, grown, thoughts_of
 from coordinator.models.fake.wire import (
     Asked,
     Headers,
@@ -29,6 +30,7 @@ from coordinator.models.fake.wire import (
     typed,
 )
 from coordinator.models.keys import ANTHROPIC
+from coordinator.models.reasoning import THOUGHTS, thinks
 
 KNOWN = frozenset(
     "model messages max_tokens container context_management mcp_servers metadata output_config output_format"
@@ -72,12 +74,16 @@ class AnthropicWire(Wire):
         _check_fields(told)
         tools = tuple(_tool(tool, place) for place, tool in enumerate(told.get("tools") or ()))
         choice = told.get("tool_choice") or {}
-        offered, output = typed(tools, choice.get("name", ""), choice.get("type") == "any")
+        thinking = thinks("anthropic", told["model"], told)
+        if thinking:
+            check_thinking(told)
+        # Who thinks is not forced, and hands its answer in all the same.
+        offered, output = typed(tools, choice.get("name", ""), thinking or choice.get("type") == "any")
         answer = "" if output is None else next(tool.name for tool in tools if tool not in offered)
         system = (instructions(plain(told["system"])),) if told.get("system") else ()
         messages = (*system, *_messages(told["messages"]))
         request = ModelRequest(messages, offered, output, told["model"], int(told["max_tokens"]))
-        return Asked(request, bool(told.get("stream")), answer)
+        return Asked(request, bool(told.get("stream")), answer, thoughts=thinking)
 
     def key(self, headers: Headers, query: Mapping[str, str]) -> str:
         """Return the key of the header x-api-key."""
@@ -89,7 +95,8 @@ class AnthropicWire(Wire):
         """Return a message."""
         reply = said.reply
         return {
-            **_head(said), "content": list(_blocks(reply)), "stop_reason": STOPS[reply.stop], "stop_sequence": None,
+            **_head(said), "content": [*thoughts_of(said), *_blocks(reply)], "stop_reason": STOPS[reply.stop],
+            "stop_sequence": None,
             **({"usage": _usage(reply.usage)} if said.counted else {}),
         }  # fmt: skip
 
@@ -100,9 +107,12 @@ class AnthropicWire(Wire):
         head = {**_head(said), "content": [], "stop_reason": None, "stop_sequence": None}
         told: list[Json] = [{"type": "message_start", "message": {**head, **(begun if said.counted else {})}}]
         written = [*([reply.text] if reply.text else ()), *(use.arguments for use in reply.tool_uses)]
-        for index, (block, text) in enumerate(zip(_blocks(reply), written, strict=True)):
+        thoughts = thoughts_of(said)
+        for index, block in enumerate(thoughts):
+            told += grown(index, block)
+        for index, (block, text) in enumerate(zip(_blocks(reply), written, strict=True), len(thoughts)):
             told += _grown(index, block, text)
-            told += [{"type": "ping"}] if index == 0 else []
+            told += [{"type": "ping"}] if index == len(thoughts) else []
         used = {"usage": {"output_tokens": reply.usage.output_tokens}} if said.counted else {}
         told.append(
             {"type": "message_delta", "delta": {"stop_reason": STOPS[reply.stop], "stop_sequence": None}, **used}
@@ -208,7 +218,9 @@ def _messages(told: Sequence[Json]) -> tuple[Message, ...]:
             _check_answered(open_calls, place)
         role = message["role"]
         if role == "assistant":
-            parts = [_part(block, place, at) for at, block in enumerate(blocks)]
+            check_thoughts(blocks, place)
+            spoken = [block for block in blocks if block["type"] not in THOUGHTS]
+            parts = [_part(block, place, at) for at, block in enumerate(spoken)]
             open_calls.update({part.id: part.name for part in parts if isinstance(part, ToolUse)})
             found.append(Message("assistant", tuple(parts)))
         else:

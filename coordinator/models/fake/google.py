@@ -1,7 +1,6 @@
 """The server's side of Google's generateContent: https://ai.google.dev/api/generate-content."""
 
 import base64
-import binascii
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -30,6 +29,7 @@ from coordinator.models.fake.wire import (
     typed_as,
 )
 from coordinator.models.keys import GOOGLE
+from coordinator.models.reasoning import FOREIGN, signs
 
 KNOWN = frozenset(
     "contents tools toolConfig safetySettings systemInstruction generationConfig cachedContent model store".split()
@@ -72,6 +72,7 @@ _ERRORS: dict[str, tuple[int, str, str]] = {
     ),
     "overloaded": (503, "UNAVAILABLE", "The model is overloaded. Please try again later."),
 }  # fmt: skip
+SIGNATURE = base64.b64encode(b"what the model thought").decode()
 _TYPES = "type.googleapis.com/google.rpc."
 
 
@@ -91,6 +92,7 @@ class GoogleWire(Wire):
             raise WireError("bad_request", "* GenerateContentRequest.contents: contents is not specified\n")
         place, _, query = path.partition("?")
         model, _, method = unquote(place.rpartition("/models/")[2]).partition(":")
+        _check_signed(model, told["contents"])
         settings = told.get("generationConfig") or {}
         offered, output, answer = _offers(told, settings)
         system = told.get("systemInstruction")
@@ -173,9 +175,9 @@ def _parts(reply: ModelReply, *, whole: bool) -> Iterator[Json]:
     texts = [reply.text] if whole and reply.text else pieces(reply.text)
     yield from ({"text": text} for text in texts)
     for use in reply.tool_uses:
-        called = {"functionCall": {"name": use.name, "args": arguments_of(use)}}
-        # The protocol names no calls: what is known of one comes back unread in its signature.
-        yield {**called, "thoughtSignature": base64.b64encode(use.id.encode()).decode()}
+        called: Json = {"functionCall": {"id": use.id, "name": use.name, "args": arguments_of(use)}}
+        # Of the calls of one step the first alone is signed.
+        yield {**called, "thoughtSignature": SIGNATURE} if use is reply.tool_uses[0] else called
 
 
 def _usage(usage: Usage) -> Json:
@@ -251,7 +253,8 @@ def _messages(told: Sequence[Json]) -> tuple[Message, ...]:
             found.append(Message("assistant", said))
             continue
         for answer in answers:
-            use = next((call for call in open_calls if call.name == answer["name"]), None)
+            named = answer.get("id")
+            use = next((call for call in open_calls if named in (None, call.id) and call.name == answer["name"]), None)
             if use is None:
                 _check_answered(open_calls, answered=len(answers))
             else:
@@ -268,14 +271,22 @@ def _part(part: Json, turn: int, at: int) -> Part:
     if "functionCall" not in part:
         return Text(part["text"])
     called = part["functionCall"]
-    return ToolUse(_id(part, turn, at), called["name"], orjson.dumps(called.get("args") or {}).decode())
+    name = called.get("id") or f"call-{turn}-{at}"
+    return ToolUse(name, called["name"], orjson.dumps(called.get("args") or {}).decode())
 
 
-def _id(part: Json, turn: int, at: int) -> str:
-    try:
-        return base64.b64decode(part.get("thoughtSignature", ""), validate=True).decode() or f"call-{turn}-{at}"
-    except (binascii.Error, UnicodeDecodeError):
-        return f"call-{turn}-{at}"
+def _check_signed(model: str, told: Sequence[Json]) -> None:
+    """Check that the first call of every step is signed, where the model wants it: by itself, or as one of another."""
+    if not signs(model):
+        return
+    for place, turn in enumerate(told):
+        calls = [part for part in turn["parts"] if "functionCall" in part]
+        if calls and calls[0].get("thoughtSignature") not in (SIGNATURE, FOREIGN):
+            name = calls[0]["functionCall"]["name"]
+            raise WireError(
+                "bad_request", f"Function call is missing a thought_signature in functionCall parts. This is required"
+                f" for tools to work correctly. Additional data, function call `{name}`, position {place}.",
+            )  # fmt: skip
 
 
 def _check_answered(open_calls: Sequence[Any], *, answered: int = 0) -> None:

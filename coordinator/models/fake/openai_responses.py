@@ -27,6 +27,7 @@ from coordinator.models.fake.wire import (
     typed_as,
 )
 from coordinator.models.keys import RESPONSES
+from coordinator.models.reasoning import SEALED, thinks
 
 KNOWN = frozenset(
     "model input background conversation include instructions max_output_tokens max_tool_calls metadata"
@@ -34,6 +35,7 @@ KNOWN = frozenset(
     " safety_identifier service_tier store stream stream_options temperature text tool_choice tools top_logprobs top_p"
     " truncation user".split()
 )
+THOUGHT: Json = {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "d2hhdCB0aGUgbW9kZWwgdGhpbmtz"}
 REASONS = {StopReason.MAX_TOKENS: "max_output_tokens"}
 
 
@@ -59,7 +61,10 @@ class ResponsesWire(Wire):
         said = told["input"] if isinstance(told["input"], list) else [{"role": "user", "content": told["input"]}]
         messages = (*((instructions(told["instructions"]),) if told.get("instructions") else ()), *_messages(said))
         request = ModelRequest(messages, offered, output, told["model"], int(told.get("max_output_tokens") or 4096))
-        return Asked(request, bool(told.get("stream")), answer)
+        sealed = SEALED in (told.get("include") or ())
+        if sealed and not thinks("openai-responses", told["model"], told):
+            raise WireError("bad_request", "Encrypted content is not supported with this model.", param="include")
+        return Asked(request, bool(told.get("stream")), answer, thoughts=sealed)
 
     def key(self, headers: Headers, query: Mapping[str, str]) -> str:
         """Return the bearer token."""
@@ -128,7 +133,7 @@ def _head(said: Said, status: str) -> Json:
 
 
 def _items(said: Said) -> list[Json]:
-    reply, items = said.reply, []
+    reply, items = said.reply, [THOUGHT] if said.asked.thoughts and said.reply.tool_uses else []
     status = "incomplete" if reply.stop is StopReason.MAX_TOKENS else "completed"
     if reply.text or not reply.tool_uses:
         part: Json = {"type": "output_text", "text": reply.text, "annotations": [], "logprobs": []}
@@ -148,6 +153,10 @@ def _grown(index: int, item: Json) -> Iterator[tuple[str, Json]]:
     at = {"output_index": index}
     inside = {**at, "item_id": item["id"]}
     empty: Json = {"arguments": ""} if item["type"] == "function_call" else {"content": []}
+    if item["type"] == "reasoning":
+        yield "response.output_item.added", {**at, "item": {**item, "encrypted_content": ""}}
+        yield "response.output_item.done", {**at, "item": item}
+        return
     yield "response.output_item.added", {**at, "item": {**item, "status": "in_progress", **empty}}
     if item["type"] == "function_call":
         for piece in pieces(item["arguments"]):
@@ -218,10 +227,21 @@ def _messages(told: Sequence[Json]) -> tuple[Message, ...]:
             found.append(instructions(plain(item["content"])))
         elif kind == "message" and role in ("user", "assistant"):
             found.append(Message(role, (Text(plain(item["content"])),)))
-        elif kind != "reasoning":
+        elif kind == "reasoning":
+            _check_thought(told, place)
+        else:
             raise WireError("bad_request", f"Invalid value: {role or kind!r}.", param=f"input[{place}]")
     _check_answered(names, answered)
     return tuple(found)
+
+
+def _check_thought(told: Sequence[Json], place: int) -> None:
+    item = told[place]
+    if item.get("encrypted_content") != THOUGHT["encrypted_content"]:
+        raise WireError("bad_request", f"The encrypted content for item {item.get('id')} could not be verified.")
+    if place + 1 == len(told) or told[place + 1].get("type") not in ("function_call", "reasoning", None):
+        why = f"Item '{item.get('id')}' of type 'reasoning' was provided without its required following item."
+        raise WireError("bad_request", why)
 
 
 def _check_answered(names: Mapping[str, str], answered: set[str]) -> None:

@@ -57,6 +57,8 @@ class Asked:
     """Whether a stream tells its usage."""
     array: bool = False
     """Whether the stream is one JSON array in place of events."""
+    thoughts: bool = False
+    """Whether the model thinks before it calls a tool."""
 
 
 @value

@@ -188,7 +188,7 @@ def _to_the_point(part: Part, needed: Sequence[Term], piece: Piece, following: P
 
 def _begins(piece: Piece, term: Term) -> bool:
     """Say whether *term* is the first word of *piece* that matters: then it is what the sentence is about."""
-    first = next(words.terms(piece.plain), None)
+    first = next(iter(words.terms(piece.plain)), None)
     return first is not None and match(term, frozenset(first.stems), 0.0) >= words.EXACT
 
 

@@ -170,6 +170,11 @@ def _cited(item: Shape, quote: Quote, sheet: Sheet, path: str) -> dict[str, Any]
         Role.QUOTE: quote.words, Role.STATEMENT: quote.statement, Role.ANSWER: quote.statement,
         Role.SOURCE: quote.excerpt.source, Role.LINE: quote.line,
     }  # fmt: skip
+    return _item(item, values, sheet, path)
+
+
+def _item(item: Shape, values: Mapping[Role, Any], sheet: Sheet, path: str) -> dict[str, Any]:
+    """Return one object of the shape *item*: *values* by the roles of its fields, the others from the sheet."""
     found = {}
     for sub in item.properties:
         one = values.get(role(sub), UNSET)
@@ -193,16 +198,9 @@ def _steps(place: Shape, item: Shape, sheet: Sheet) -> Any:
 def _step(item: Shape, step: planning.Step, index: int, sheet: Sheet) -> dict[str, Any]:
     values = {
         Role.ID: f"s{index + 1}", Role.MEMBER: step.member, Role.GOAL: step.goal, Role.STATEMENT: step.goal,
-        Role.REQUEST: step.goal,        Role.NEEDS: [f"s{need + 1}" for need in step.needs], Role.TITLE: step.goal,
+        Role.REQUEST: step.goal, Role.NEEDS: [f"s{need + 1}" for need in step.needs], Role.TITLE: step.goal,
     }  # fmt: skip
-    found = {}
-    for sub in item.properties:
-        one = values.get(role(sub), UNSET)
-        if one is UNSET or not fits(one, sub):
-            one = _fill(sub, sheet, f"{item.name}[{index}].{sub.name}", required=sub.name in item.required)
-        if one is not UNSET:
-            found[sub.name] = one
-    return found
+    return _item(item, values, sheet, f"{item.name}[{index}]")
 
 
 def _string(place: Shape, sheet: Sheet, path: str) -> Any:

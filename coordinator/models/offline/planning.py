@@ -63,7 +63,7 @@ def stage(member: Member) -> Stage | None:
     return None
 
 
-def _weight(stems: list[str], lexicon: frozenset[str]) -> float:
+def _weight(stems: Sequence[str], lexicon: frozenset[str]) -> float:
     """Count the words of *lexicon*, the first verb most: "Checks a draft" checks, it does not draft."""
     return sum((3.0 if place < 2 else 1.0) for place, one in enumerate(stems) if one in lexicon)
 

@@ -1,6 +1,7 @@
 """What a field of an output schema is for: told by its description first and by its name second."""
 
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import lru_cache
 
@@ -126,7 +127,7 @@ def _role(kind: str, description: str, name: str) -> Role:
     return Role.NONE
 
 
-def _loudness(one: Role, stems: list[str]) -> float:
+def _loudness(one: Role, stems: Sequence[str]) -> float:
     spoken = _STEMS[one]
     return sum(spoken.get(word, 0.0) / (1 + 0.25 * place) for place, word in enumerate(dict.fromkeys(stems)))
 

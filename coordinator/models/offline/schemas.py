@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -36,13 +37,16 @@ class Shape:
     root: Schema
     within: str = ""
     """Description of the object that the place belongs to."""
+    _places: "list[Shape]" = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def properties(self) -> "list[Shape]":
         """The places of an object, in an order that depends neither on the order of keys nor on names alone."""
-        found = self.schema.get("properties", {})
-        shapes = [shape(sub, self.root, name, within=self.description) for name, sub in found.items()]
-        return sorted(shapes, key=lambda one: (one.description, one.name))
+        if not self._places:
+            found = self.schema.get("properties", {})
+            shapes = [shape(sub, self.root, name, within=self.description) for name, sub in found.items()]
+            self._places.extend(sorted(shapes, key=lambda one: (one.description, one.name)))
+        return self._places
 
     @property
     def required(self) -> frozenset[str]:
@@ -148,7 +152,8 @@ def _fits_object(found: Any, place: Shape) -> bool:
 
 def _fits_array(found: Any, place: Shape) -> bool:
     low, high = place.schema.get("minItems", 0), place.schema.get("maxItems", float("inf"))
-    return isinstance(found, list) and low <= len(found) <= high and all(fits(item, place.item) for item in found)
+    inside = place.item
+    return isinstance(found, list) and low <= len(found) <= high and all(fits(item, inside) for item in found)
 
 
 def _fits_string(found: Any, place: Shape) -> bool:

@@ -41,12 +41,12 @@ def is_stop(word: str) -> bool:
     return low in _STOP or stem(low) in _STOP
 
 
-def raw_stems(text: str) -> list[str]:
-    """Return the stems of every word of *text*, stop words included: for roles and verbs."""
-    return [stem(piece) for word in _WORD.findall(text) for piece in _HUMPS.findall(word) or [word]]
-
-
 @lru_cache(maxsize=1 << 12)
+def raw_stems(text: str) -> tuple[str, ...]:
+    """Return the stems of every word of *text*, stop words included: for roles and verbs."""
+    return tuple(stem(piece) for word in _WORD.findall(text) for piece in _HUMPS.findall(word) or [word])
+
+
 @lru_cache(maxsize=1 << 12)
 def stem_set(text: str) -> frozenset[str]:
     """Return the content stems of *text*: words, parts of identifiers, whole identifiers and decimal numbers."""
@@ -75,8 +75,13 @@ class Term:
         return Term(self.word, self.stems, factor, self.also)
 
 
-def terms(text: str) -> Iterator[Term]:
-    """Yield the content words of *text* in order, each once."""
+@lru_cache(maxsize=1 << 12)
+def terms(text: str) -> tuple[Term, ...]:
+    """Return the content words of *text* in order, each once."""
+    return tuple(_terms(text))
+
+
+def _terms(text: str) -> Iterator[Term]:
     seen: set[str] = set()
     reached = 0
     spans = list(_WORD.finditer(text))
@@ -122,7 +127,7 @@ def match(term: Term, stems: frozenset[str], near: float = NEAR) -> float:
     """Return how well *stems* hold *term*: 1 exactly, *near* by a synonym, 0 not at all; identifiers by their parts."""
     if term.stems[-1] in stems:
         return EXACT
-    if near and any(stem(word) in stems for word in term.also):
+    if near and term.also and any(stem(word) in stems for word in term.also):
         return near
     pieces = term.stems[:-1] or term.stems
     if len(pieces) == 1:
@@ -161,6 +166,7 @@ def acts_alike(one: str) -> frozenset[str]:
     return _acts().get(one, _NONE)
 
 
+@lru_cache(maxsize=1 << 10)
 def polarity(text: str) -> float:
     """Return where *text* stands between bad (below 0) and good (above 0).
 

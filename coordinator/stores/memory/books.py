@@ -1,6 +1,7 @@
 """The books of money: what is settled and held on each account, and what somebody who asks may have of it."""
 
 import asyncio
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 from coordinator.domain.errors import Refused
 from coordinator.domain.fair_queue import FairQueue, Standing, Waiting
 from coordinator.domain.money import dollars
-from coordinator.domain.ports import Account, Notice
+from coordinator.domain.ports import Account, Notice, Stamp
 from coordinator.domain.value import value
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 # Nobody can know when others settle. One second is about one model call.
 HELD_RETRY_S = 1.0
+# A clock may not have moved when the day of an account has ended.
+SHORTEST_RETRY_S = 1.0
 NEVER = sys.maxsize
 
 
@@ -43,14 +46,15 @@ class Book:
     """One account as it stands, and who waits for it."""
 
     __slots__ = (
-        "alert_at", "ceiling", "closed", "expires", "name", "overrun", "overruns", "queue", "reservations", "reserved",
-        "settled", "uncertain",
+        "alert_at", "ceiling", "closed", "expires", "name", "overrun", "overruns", "queue", "renews", "reservations",
+        "reserved", "settled", "uncertain",
     )  # fmt: skip
 
     def __init__(self, account: Account, alert_at: int) -> None:
         self.name = account.name
         self.ceiling = account.ceiling
         self.expires = account.expires
+        self.renews = account.renews
         self.alert_at = alert_at
         self.settled = self.reserved = self.reservations = 0
         self.overrun = self.overruns = self.uncertain = 0
@@ -95,16 +99,25 @@ class Ask(Waiting):
         amount: the worst case of the call; it shrinks to what is unspent.
         minimum: the least with which the call makes sense.
         standing: the place among those who wait.
+        stamp: the injected clock, by which accounts are renewed.
     """
 
-    __slots__ = ("amount", "answer", "at", "minimum", "parts", "standing", "timer")
+    __slots__ = ("amount", "answer", "at", "minimum", "parts", "stamp", "standing", "timer")
 
-    def __init__(self, parts: Sequence[tuple[Book, int]], amount: int, minimum: int, standing: Standing) -> None:
+    def __init__(
+        self,
+        parts: Sequence[tuple[Book, int]],
+        amount: int,
+        minimum: int,
+        standing: Standing,
+        stamp: Stamp | None = None,
+    ) -> None:
         super().__init__(1)
         self.parts = parts
         self.amount = amount
         self.minimum = min(minimum, amount)
         self.standing = standing
+        self.stamp = stamp
         self.at: Book | None = None
         """The account in whose queue it waits."""
         self.answer: asyncio.Future[Reservation | Refused | None] | None = None
@@ -148,14 +161,23 @@ def exhausted(book: Book, kept: int, ask: Ask) -> Refused:
     if book.closed:
         return Refused(
             f"account {book.name} is closed: {dollars(book.overrun)} more was billed than was held",
-            code="budget_exhausted", hint="check the prices in the settings", details=details, ends_agent=True,
+            code="budget_exhausted", hint="check the prices in the settings", details=details,
+            retry_after=_renewed_in(book, kept, ask), ends_agent=True,
         )  # fmt: skip
     kept_back = f", of which {dollars(kept)} is kept for the manager to finish" if kept else ""
     return Refused(
         f"at least {dollars(ask.minimum)} may be needed, and account {book.name} has spent {dollars(book.settled)} of "
         f"its {dollars(book.ceiling)}{kept_back}",
-        code="budget_exhausted", hint="raise the ceiling or ask for less", details=details, ends_agent=True,
+        code="budget_exhausted", hint="raise the ceiling or ask for less", details=details,
+        retry_after=_renewed_in(book, kept, ask), ends_agent=True,
     )  # fmt: skip
+
+
+def _renewed_in(book: Book, kept: int, ask: Ask) -> float | None:
+    """Return the seconds until *book* is renewed; None when it never is, or when a whole one is too little as well."""
+    if ask.stamp is None or not book.renews or book.expires == math.inf or ask.minimum > book.ceiling - kept:
+        return None
+    return max(SHORTEST_RETRY_S, book.expires - ask.stamp())
 
 
 def held(book: Book, ask: Ask) -> Refused:

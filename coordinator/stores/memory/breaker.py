@@ -1,7 +1,8 @@
 """Breakers in one process: pybreaker's state machine behind an adapter that is safe under asyncio.
 
 pybreaker is never on the stack at an await: it would hold a thread lock there, count cancellations as failures and let
-every waiting call probe at once. So admission is ours, on the loop's clock; pybreaker counts, and says when to trip.
+every waiting call probe at once. So admission is ours, on the loop's clock, and so is the count of failures, which must
+know of the calls that are still under way; pybreaker keeps the state.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from contextlib import suppress
 
 import pybreaker
 
-from coordinator.domain.errors import Refused
+from coordinator.domain.errors import CoordinatorError, Fault, Reached, Refused
 from coordinator.domain.limits import BreakerLimits
 from coordinator.domain.value import value
 from coordinator.stores.memory.window import Window
@@ -37,6 +38,8 @@ class BreakerState:
     """Calls that were not let through, since the start."""
     opens_at: float = 0.0
     """Loop time from which a probe may pass, while the breaker is open."""
+    under_way: int = 0
+    """Calls that were let through since the last change of state and have not ended."""
 
     @property
     def health(self) -> float:
@@ -61,31 +64,35 @@ class Breakers:
         named: dict[str, BreakerLimits] | None = None,
         on_transition: OnTransition | None = None,
     ) -> None:
-        self._default = default or BreakerLimits()
-        self._named = dict(named or {})
-        self._on_transition = on_transition
-        self._breakers: dict[str, Breaker] = {}
-
-    def of(self, dependency: str) -> "Breaker":
-        """Return the breaker of *dependency*, made on first use."""
-        breaker = self._breakers.get(dependency)
-        if breaker is None:
-            limits = self._named.get(dependency, self._default)
-            breaker = self._breakers[dependency] = Breaker(dependency, limits, self._on_transition)
-        return breaker
+        limits, special = default or BreakerLimits(), dict(named or {})
+        self._breakers = _Breakers(lambda name: Breaker(name, special.get(name, limits), on_transition))
+        self.of = self._breakers.__getitem__
+        """Return the breaker of a dependency, made on first use; the dictionary's own method, as every call asks."""
 
     def snapshot(self) -> tuple[BreakerState, ...]:
         """Return every breaker as it stands."""
         return tuple(breaker.snapshot() for breaker in self._breakers.values())
 
 
+class _Breakers(dict[str, "Breaker"]):
+    def __init__(self, made: Callable[[str], "Breaker"]) -> None:
+        super().__init__()
+        self._made = made
+
+    def __missing__(self, dependency: str) -> "Breaker":
+        breaker = self[dependency] = self._made(dependency)
+        return breaker
+
+
 class Breaker(pybreaker.CircuitBreakerListener):
     """A switch that stops calls to what is down.
 
     *failures* in a row open it, and so does a share of failures of *rate* among at least *calls* results of the last
-    *window_s* seconds, counted from a failure on; a success never opens it. After the cooldown one probe may pass,
-    whose success closes it and whose failure opens it again. Results of calls that began before the last change of
-    state are dropped. Needs a running event loop.
+    *window_s* seconds, counted from a failure on; a success never opens it. Quick failures overtake slow successes: so
+    neither opens it as long as calls under way could outweigh it if they went well. In an outage they fail too, and
+    what is under way is outweighed when half of it has come back. After the cooldown one probe may pass, whose success
+    closes it and whose failure opens it again. Results of calls that began before the last change of state are dropped.
+    Needs a running event loop.
 
     Args:
         dependency: whose switch it is.
@@ -100,6 +107,8 @@ class Breaker(pybreaker.CircuitBreakerListener):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opened_at = 0.0
         self._reason = ""
+        self._last = ("", "")
+        """Code and hint of the last failure; not its words, which may be about another tenant's call."""
         self._trips = self._failures = self._refused = 0
         self._window = Window(limits.window_s)
         self._calm = Trial(self)
@@ -118,8 +127,10 @@ class Breaker(pybreaker.CircuitBreakerListener):
             Refused: `breaker_open`, in passing, with `retry_after`.
         """
         if self.state == pybreaker.STATE_CLOSED:
-            # All calls of one closed period share one trial: none of them holds anything that could be lost.
-            return self._calm
+            # All calls of one closed period share one trial: of each it matters only that it is under way.
+            calm = self._calm
+            calm.under_way += 1
+            return calm
         left = self._opened_at + self._limits.cooldown_s - self._now()
         if self.state == pybreaker.STATE_OPEN and left <= 0:
             self._machine.half_open()
@@ -142,10 +153,15 @@ class Breaker(pybreaker.CircuitBreakerListener):
             return
         if self._window.calls:
             self._window.count(self._now(), failed=False)
-        if self._failures or trial is not self._calm:
-            self._failures = 0
+        self._failures = 0
+        if trial is not self._calm:
             self._record(_pass)
         self.spotless = self.state == pybreaker.STATE_CLOSED and not self._window.calls
+
+    def blame(self, error: Exception) -> None:
+        """Keep what can be told to everybody of *error*, by which a call failed."""
+        if isinstance(error, CoordinatorError):
+            self._last = (error.code, error.hint)
 
     def snapshot(self) -> BreakerState:
         """Return the breaker as it stands."""
@@ -155,7 +171,7 @@ class Breaker(pybreaker.CircuitBreakerListener):
         opens_at = self._opened_at + self._limits.cooldown_s if self.state == pybreaker.STATE_OPEN else 0.0
         return BreakerState(
             self._dependency, self.state, self._failures, self._trips, self._probe is not None,
-            window.calls, window.failed, self._refused, opens_at,
+            window.calls, window.failed, self._refused, opens_at, self._calm.under_way,
         )  # fmt: skip
 
     def state_change(
@@ -184,16 +200,15 @@ class Breaker(pybreaker.CircuitBreakerListener):
         window.count(self._now(), failed=True)
         more = "more than " if self._failures > limits.failures else ""
         self._reason = f"it failed {more}{min(self._failures, limits.failures)} times in a row"
-        if (
-            self.state == pybreaker.STATE_CLOSED
-            and self._failures < limits.failures
-            and window.calls >= limits.calls
-            and window.failed >= limits.rate * window.calls
-        ):
+        if self.state != pybreaker.STATE_CLOSED:
+            self._record(_fail)
+            return
+        under_way = self._calm.under_way
+        if self._failures >= max(limits.failures, under_way):
+            self._machine.open()
+        elif window.calls >= limits.calls and window.failed >= limits.rate * (window.calls + under_way):
             self._reason = f"{window.failed} of its last {window.calls} calls failed"
             self._machine.open()
-            return
-        self._record(_fail)
 
     def _record(self, result: Callable[[], None]) -> None:
         with suppress(_FailedError):
@@ -207,32 +222,47 @@ class Breaker(pybreaker.CircuitBreakerListener):
 
     def _refusal(self, retry_after: float) -> Refused:
         # Agents are told message and hint: with the same words every time, a cache can answer what they ask then.
-        return Refused(
+        refusal = Refused(
             f"{self._dependency} is not called: {self._reason}",
             code="breaker_open", hint=f"it is tried again within {math.ceil(self._limits.cooldown_s)} s",
             retry_after=retry_after, passing=True,
         )  # fmt: skip
+        code, hint = self._last
+        if code:
+            told = f"{refusal.message}, at last by {code}"
+            refusal.__cause__ = Fault(told, reached=Reached.MAYBE, code=code, hint=hint or refusal.hint)
+        return refusal
 
 
 class Trial:
     """Leave to call something; the one of a probe is its permit, so exactly one method must end it."""
 
-    __slots__ = ("_breaker",)
+    __slots__ = ("_breaker", "under_way")
 
     def __init__(self, breaker: Breaker) -> None:
         self._breaker = breaker
+        self.under_way = 0
+        """Calls that share it and have not ended; a probe shares its own with nobody, and is not counted."""
 
-    def succeeded(self) -> None:
-        """Say that the call went well."""
-        if not self._breaker.spotless:
-            self._breaker.ended(self, failed=False)
+    def succeeded(self) -> bool:
+        """Say that the call went well, and be told whether that has closed the breaker."""
+        self.under_way -= 1
+        breaker = self._breaker
+        if breaker.spotless:
+            return False
+        before = breaker.state
+        breaker.ended(self, failed=False)
+        return breaker.state != before
 
     def failed(self, error: Exception) -> None:
         """Say that the call failed in a way that counts."""
+        self.under_way -= 1
+        self._breaker.blame(error)
         self._breaker.ended(self, failed=True)
 
     def returned(self) -> None:
         """Say nothing about health: the call was cancelled, refused or invalid."""
+        self.under_way -= 1
         self._breaker.ended(self, failed=None)
 
 

@@ -145,7 +145,7 @@ class Ledger:
 
     def _ask(self, claim: Claim) -> Ask:
         parts = [(self._book(account), account.kept) for account in claim.accounts]
-        return Ask(parts, claim.amount, claim.minimum, claim.standing)
+        return Ask(parts, claim.amount, claim.minimum, claim.standing, self._stamp)
 
     def _book(self, account: Account) -> Book:
         book = self._books.get(account.name)

@@ -34,6 +34,7 @@ def test_whoever_waits_as_long_as_it_is_told_is_let_in():
         except WireError as error:
             now += error.facts["retry_after"] + 1e-9
             limits.admit("m", 400, now)
+    assert now > 60  # three in a minute, after the first six
 
 
 def test_who_is_turned_away_is_not_counted():

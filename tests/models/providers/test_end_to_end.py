@@ -54,16 +54,19 @@ class Provider:
         return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
 
     async def run(self, team: Team, **more: Any) -> Any:
+        return (await self.runs(1, team, **more))[0]
+
+    async def runs(self, times: int, team: Team, **more: Any) -> list[Any]:
         name, model = NAMES[self.protocol], PROTOCOLS[self.protocol]["model"]
         settings = Settings(world={}, models={"small": f"{name}:{model}"}, **more)
         models = {name: adapter(self.protocol, self)}
         observers = [self.events.append]
         async with Coordinator(team, settings, models=models, observers=observers) as coordinator:
-            result = await coordinator.run("Where is order 1042?")
+            results = [await coordinator.run("Where is order 1042?") for _ in range(times)]
             self.left = {account.name: account for account in coordinator.snapshot().accounts}
             self.price = coordinator.held.prices._prices[f"{name}:{model}"]
-        assert KEY not in repr(self.events) + repr(result)
-        return result
+        assert KEY not in repr(self.events) + repr(results)
+        return results
 
 
 def stream(protocol: str, case: str, **replaced: str) -> httpx.Response:
@@ -174,3 +177,39 @@ async def test_a_retry_waits_as_long_as_the_provider_asks():
     assert result.status is Status.COMPLETED
     assert 7 <= result.duration_s < 30
     assert result.cost_usd > 0
+
+
+@agent(delegates=[herald])
+async def hopeful(brief: Brief, ctx: AgentContext) -> str:
+    """Has three members ask at once, and goes on without them."""
+    branches = [ctx.fork(str(number)) for number in range(3)]
+    await ctx.gather(*(branch.delegate(herald, brief) for branch in branches))
+    return "Nobody answers."
+
+
+@pytest.mark.parametrize("protocol", NAMES)
+async def test_a_wrong_key_is_one_line_however_many_agents_meet_it(protocol):
+    held = PROTOCOLS[protocol]["errors"]["wrong_key"]
+    provider = Provider(protocol, httpx.Response(held["status"], content=held["body"]))
+    result = await provider.run(Team(hopeful))
+    assert [issue.code for issue in result.issues] == ["denied"]
+    assert held["says"] in result.issues[0].message
+
+
+@pytest.mark.parametrize("protocol", NAMES)
+@pytest.mark.parametrize("failures", [2, 5])
+async def test_a_cut_stream_is_told_with_its_hint_although_a_breaker_opens_behind_it(protocol, failures):
+    body = PROTOCOLS[protocol]["streams"]["text"]["body"].encode()
+    provider = Provider(protocol, httpx.Response(200, headers=STREAM, content=body[:150]))
+    result = await provider.run(Team(hopeful), breaker={"failures": failures})
+    assert [issue.code for issue in result.issues] == ["cut_off"]
+    assert "look at proxies" in result.issues[0].message
+    assert any(event.kind is Kind.BREAKER for event in provider.events)
+
+
+async def test_a_run_that_begins_behind_an_open_breaker_is_told_why_it_opened():
+    body = PROTOCOLS["openai_chat"]["streams"]["text"]["body"].encode()
+    provider = Provider("openai_chat", httpx.Response(200, headers=STREAM, content=body[:150]))
+    results = await provider.runs(3, Team(herald), breaker={"failures": 3})
+    assert [issue.code for issue in results[2].issues] == ["cut_off", "breaker_open"]
+    assert "look at proxies" in results[2].issues[0].message

@@ -158,10 +158,31 @@ async def test_a_certificate_that_the_user_trusts_is_taken(monkeypatch):
         assert (await model("gpt-5-mini", WITH_TOOLS)).text == "Größe: 3 m² 🙂"
 
 
-async def test_tls_to_a_server_that_speaks_none_is_unreached():
-    async with listening(well) as (place, _):
+async def test_tls_to_a_server_that_speaks_none_is_unreached_and_not_tried_again():
+    async def complain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")
+        await writer.drain()
+
+    async with listening(complain) as (place, _):
         fault = await lost(f"https://{place}/v1")
-    assert (fault.code, fault.reached) == ("unreached", Reached.NO)
+    assert (fault.code, fault.reached, fault.transient) == ("unreached", Reached.NO, False)
+    assert f"http://{place}" in fault.hint
+
+
+async def test_a_page_that_refuses_plain_words_on_a_port_of_tls_points_at_the_base_url():
+    page = b"<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>"
+    head = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/html\r\ncontent-length: %d\r\n\r\n" % len(page)
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(head + page)
+        await writer.drain()
+
+    async with listening(refuse) as (place, _), speaking(f"http://{place}/v1") as model:
+        with pytest.raises(Invalid) as caught:
+            await model("gpt-5-mini", WITH_TOOLS)
+    assert "OPENAI_BASE_URL" in caught.value.hint
 
 
 async def test_a_connection_closed_behind_the_request_may_have_been_answered():
@@ -275,15 +296,36 @@ async def test_a_proxy_that_cannot_be_used_is_told_with_its_variable(proxy, monk
     assert "ALL_PROXY" in str(caught.value)
 
 
+@pytest.mark.parametrize("variable", ["ALL_PROXY", "http_proxy"])
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "socks5h://me:secret@127.0.0.1:1", "socks4://127.0.0.1:1"])
+async def test_a_socks_proxy_is_told_in_one_line_without_what_it_holds(variable, proxy, monkeypatch):
+    monkeypatch.setenv(variable, proxy)
+    async with speaking("http://provider.example/v1") as model:
+        with pytest.raises(Invalid) as caught:
+            await model("gpt-5-mini", WITH_TOOLS)
+    assert (caught.value.code, "\n" in str(caught.value), "secret" in str(caught.value)) == ("bad_proxy", False, False)
+    assert proxy.partition(":")[0] in caught.value.message
+    assert "NO_PROXY" in caught.value.hint
+
+
+async def test_a_socks_proxy_that_is_not_for_this_host_stops_nothing(monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    async with listening(well) as (place, _), speaking(f"http://{place}/v1") as model:
+        assert (await model("gpt-5-mini", WITH_TOOLS)).text == "Größe: 3 m² 🙂"
+
+
 async def test_a_proxy_that_is_down_means_that_nothing_was_sent(monkeypatch):
     async with listening(well) as (place, _):
         pass
     monkeypatch.setenv("ALL_PROXY", f"http://{place}")
     fault = await lost("http://provider.example/v1")
     assert (fault.code, fault.reached) == ("unreached", Reached.NO)
+    assert "proxy" in fault.message
+    assert "ALL_PROXY" in fault.hint
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:99999", "a..b", "a" * 300])
+@pytest.mark.parametrize("host", ["a..b", "a" * 300])
 async def test_a_host_that_cannot_be_one_was_never_reached(host):
     async with speaking(f"http://{host}/v1") as model:
         with pytest.raises((Fault, Invalid)) as caught:

@@ -66,6 +66,8 @@ def test_a_key_with_signs_that_no_key_has_is_refused_without_being_shown(key):
         "http://u:secret@h/v1",
         "http://h/v1?key=secret",
         "http://h/#a",
+        "http://h:99999/v1",
+        "http://h:port/v1",
         "h",
     ],
 )
