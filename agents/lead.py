@@ -27,7 +27,8 @@ LARGE = "large"
 REJECTIONS = 2
 """Rejected drafts after which the best one goes out, flagged."""
 
-ENDING = frozenset({"budget_exhausted", "budget_held", "deadline_exceeded"})
+LATE = "soft_deadline"
+ENDING = frozenset({"budget_exhausted", "budget_held"})
 """Refusals of one member that no other member could avoid."""
 
 
@@ -45,6 +46,8 @@ class Work:
     """Reports of members that failed since the last look."""
     blind: list[str] = field(default_factory=list)
     """Why members who should have looked could not."""
+    late: bool = False
+    """Whether the soft deadline has ended a member's work."""
 
     def add(self, reports: Iterable[Report[Any]]) -> None:
         """Take in *reports* by what they are, whoever wrote them."""
@@ -58,6 +61,7 @@ class Work:
                     self.verdict = report.output
                 case _:
                     self.failed.append(report)
+                    self.late = self.late or report.code == LATE
                     if report.agent == self.gatherer:
                         self.blind.append(f"{report.agent} could not look: {report.message or report.code}")
 
@@ -152,9 +156,7 @@ async def _delegate(brief: Brief, ctx: AgentContext, work: Work, plan: Plan) -> 
 async def _write(brief: Brief, ctx: AgentContext, work: Work, *more: Material) -> None:
     goal = "Write the answer from the findings."
     asked = Brief(request=brief.request, goal=goal, materials=work.materials(*more))
-    report = await ctx.delegate("writer", asked, model=work.model)
-    work.add([report])
-    _stop_if_refused(work)
+    await _ask_member("writer", asked, ctx, work)
 
 
 async def _review(brief: Brief, ctx: AgentContext, work: Work) -> None:
@@ -164,13 +166,23 @@ async def _review(brief: Brief, ctx: AgentContext, work: Work) -> None:
     goal = "Review the draft of the answer."
     work.verdict = None
     asked = Brief(request=brief.request, goal=goal, materials=work.materials(draft))
-    report = await ctx.delegate(REVIEWER, asked, model=work.model)
+    await _ask_member(REVIEWER, asked, ctx, work)
+
+
+async def _ask_member(name: str, asked: Brief, ctx: AgentContext, work: Work) -> None:
+    """Take in the report of one member; when it is too late to ask, the work goes on without it."""
+    try:
+        report = await ctx.delegate(name, asked, model=work.model)
+    except Refused as refusal:
+        if refusal.code != LATE:
+            raise
+        report = Report(name, "", "failed", code=LATE, message=refusal.message, error=refusal)
     work.add([report])
     _stop_if_refused(work)
 
 
 def _stop_if_refused(work: Work) -> None:
-    """End the run when a ceiling or the deadline ended a member: no other member could do better.
+    """End the run when a ceiling ended a member: no other member could do better.
 
     Raises:
         Refused: the refusal that ended the member.
@@ -182,6 +194,9 @@ def _stop_if_refused(work: Work) -> None:
 
 
 async def _decide(brief: Brief, ctx: AgentContext, work: Work) -> Decision:
+    if work.late:
+        ctx.enter("recover", "no time is left to ask for a decision; the evidence decides")
+        return Decision(decision=Course.ACCEPT)
     judged = (
         () if work.verdict is None else (Material(origin="reviewer", content=work.verdict.model_dump(mode="json")),)
     )
@@ -204,8 +219,7 @@ async def _replan(brief: Brief, ctx: AgentContext, work: Work, reason: str) -> N
     goal = f"Find what is still missing: {'; '.join(work.gaps)}"
     known = len(work.findings)
     asked = Brief(request=brief.request, goal=goal, materials=work.materials())
-    work.add([await ctx.delegate(work.gatherer, asked, model=work.model)])
-    _stop_if_refused(work)
+    await _ask_member(work.gatherer, asked, ctx, work)
     if any(found.facts for found in work.findings[known:]):
         await _write(brief, ctx, work)
         await _review(brief, ctx, work)

@@ -6,6 +6,7 @@ from typing import Any
 from coordinator.domain import ports
 from coordinator.domain.briefs import Report
 from coordinator.domain.calls import DelegationCall, ModelCall, RunCall, RunReply, ToolCall, ToolReply
+from coordinator.domain.errands import Stragglers
 from coordinator.domain.layer import Handler, Layer, onion
 from coordinator.domain.limits import RetryLimits
 from coordinator.domain.model import ModelReply, Target
@@ -54,7 +55,7 @@ class Holders:
     routes: dict[str, tuple[Target, ...]]
     prices: ModelPrices
     alarms: Alarms
-    stragglers: ports.Stragglers
+    stragglers: Stragglers
     replies: ports.Replies | None = None
     """None when nothing is cached."""
     faults: ToolLayers = ()
@@ -85,7 +86,7 @@ def model_layers(held: Holders) -> ModelLayers:
         Budget(held.ledger, held.accounts, held.prices),
         Breaker(held.breakers),
         Timeout(held.alarms),
-        *((Coalescing(held.replies),) if held.replies is not None else ()),
+        *((Coalescing(held.prices),) if held.replies is not None else ()),
         *held.model_faults,
     )
 

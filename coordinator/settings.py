@@ -25,7 +25,7 @@ from pydantic_settings import (
 from coordinator.domain.access import ProviderSetting
 from coordinator.domain.alarms import AlarmSetting
 from coordinator.domain.errors import Invalid
-from coordinator.domain.limits import BreakerLimits, GateLimits
+from coordinator.domain.limits import BreakerLimits, GateLimits, RetryLimits
 from coordinator.domain.prices import ModelPrice
 from coordinator.domain.scope import RunLimits
 from coordinator.domain.surfaces import Count, Period, Seconds, Surface, Tenant, Usd, check_surfaces, run_limits
@@ -80,7 +80,7 @@ class BreakerSetting(Section):
 
     @model_validator(mode="after")
     def _counts_every_failure(self) -> Self:
-        if "calls" in self.model_fields_set and self.calls < self.failures:
+        if {"calls", "failures"} <= self.model_fields_set and self.calls < self.failures:
             raise ValueError(
                 f"calls = {self.calls} is below failures = {self.failures}: so many failures in a row would never be "
                 "counted, because the share of fewer calls opens the breaker before; raise calls or lower failures"
@@ -89,8 +89,8 @@ class BreakerSetting(Section):
 
     def limits(self) -> BreakerLimits:
         """Return the numbers by which breakers are built."""
-        calls = max(self.calls, self.failures)
-        return BreakerLimits(self.failures, self.cooldown_s, self.rate, self.window_s, calls)
+        failures = min(self.failures, self.calls) if "calls" in self.model_fields_set else self.failures
+        return BreakerLimits(failures, self.cooldown_s, self.rate, self.window_s, max(self.calls, failures))
 
 
 class RetrySetting(Section):
@@ -105,6 +105,11 @@ class RetrySetting(Section):
         if {"base_s", "cap_s"} <= self.model_fields_set and self.base_s > self.cap_s:
             raise ValueError(f"base_s = {self.base_s:g} is above cap_s = {self.cap_s:g}; raise cap_s or lower base_s")
         return self
+
+    def limits(self) -> RetryLimits:
+        """Return the numbers by which retries wait."""
+        cap_s = self.cap_s if "cap_s" in self.model_fields_set else max(self.cap_s, self.base_s)
+        return RetryLimits(self.attempts, self.base_s, cap_s)
 
 
 class AdmissionSetting(Section):
@@ -197,7 +202,7 @@ class Settings(BaseSettings):
     deadline_s: Seconds = Field(default=300.0, description="Seconds after which a run is ended.")
     soft_deadline_s: Seconds | None = Field(
         default=None,
-        description="Seconds after which no new delegation starts; by default four fifths of the deadline.",
+        description="Seconds after which no delegation starts or goes on; by default four fifths of the deadline.",
     )
     depth: Count = Field(default=3, description="Delegations within delegations.")
     delegations: Count = Field(default=24, description="Delegations of one run.")

@@ -76,7 +76,7 @@ class Coordinator:
         self._tenants = Tenants(self.settings, tenants)
         self.held = self._ports.around(build(team, self.settings, self._ports, self._adapters, faults))
         self._crew = self._assemble()
-        self._run = around_run(self.held, Manage(self._crew))
+        self._run = around_run(self.held, Manage(self._crew, self.held.stragglers))
         self._stack = AsyncExitStack()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._entered = False

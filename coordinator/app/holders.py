@@ -7,7 +7,6 @@ from coordinator.app.ports import Ports
 from coordinator.app.pricing import prices_of
 from coordinator.app.providers import Adapters
 from coordinator.app.routes import routes_of
-from coordinator.domain.limits import RetryLimits
 from coordinator.domain.surfaces import shared
 from coordinator.domain.team import Team
 from coordinator.domain.timer import Alarms
@@ -46,7 +45,7 @@ def build(team: Team, settings: Settings, ports: Ports, adapters: Adapters, faul
         breakers=Breakers(settings.breaker.limits()),
         retries=RetryBudget(),
         chance=ports.chance,
-        retry=RetryLimits(settings.retry.attempts, settings.retry.base_s, settings.retry.cap_s),
+        retry=settings.retry.limits(),
         routes=routes,
         prices=ModelPrices(prices_of(team, settings, routes, ports.stamp()), settings.min_output_tokens),
         alarms=Alarms(),

@@ -5,7 +5,8 @@ import time
 import uuid
 from collections.abc import Callable
 
-from coordinator.domain.ports import Chance, NewId, Offload, Stamp, Stragglers
+from coordinator.domain.errands import Offload, Stragglers
+from coordinator.domain.ports import Chance, NewId, Stamp
 from coordinator.domain.value import value
 from coordinator.engine.offload import Threads
 from coordinator.pipelines import Holders

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+from coordinator.domain.errands import Offload
 from coordinator.domain.events import Kind, Observer
-from coordinator.domain.ports import Offload
 from coordinator.settings import Settings
 from coordinator.telemetry.alarms import Watch
 from coordinator.telemetry.guard import Guarded

@@ -1,5 +1,6 @@
 """What passes through the four pipelines: run, delegation, model and tool calls, and their replies."""
 
+import asyncio
 import math
 from hashlib import blake2b
 from typing import Any, Protocol, Self
@@ -115,6 +116,8 @@ class DelegationCall:
     deadline: float = math.inf
     model: str = ""
     """The model class or model that the member is to use this time; empty for its own."""
+    judged: asyncio.Event | None = None
+    """Set when all calls of one model turn have been judged; None for a call that was made alone."""
     attempt: int = 1
     effect: Effect = Effect.WRITE
 
@@ -189,8 +192,8 @@ class ToolCall:
     """The arguments as JSON text, as a model or an agent wrote them."""
     tool: Tool[Any] | None
     """None when no such tool exists; Rights answers with the nearest names."""
-    index: int = 0
-    """Place among the calls of one model turn, from 0; the LoopGuard judges in this order."""
+    judged: asyncio.Event | None = None
+    """Set when all calls of one model turn have been judged; None for a call that was made alone."""
     deadline: float = math.inf
     timeout: float = math.inf
     arguments: BaseModel | None = None
@@ -226,7 +229,7 @@ class ToolCall:
 
     def _with(self, arguments: BaseModel | None, tier: int, attempt: int, dependency: str) -> "ToolCall":
         return ToolCall(
-            self.scope, self.step, self.name, self.raw, self.tool, self.index, self.deadline, self.timeout,
+            self.scope, self.step, self.name, self.raw, self.tool, self.judged, self.deadline, self.timeout,
             arguments, tier, attempt, self.effect, self.keyed, dependency, self.labels,
         )  # fmt: skip
 

@@ -123,3 +123,11 @@ class UnknownOutcome(CoordinatorError):
     """An effect was sent and its reply lost; only a person can tell what happened."""
 
     default_code = "unknown_outcome"
+
+
+class Unsent(Exception):
+    """Nothing was sent for a call, which waited for the reply to another one's same request; it may begin anew.
+
+    Layers tell one another; no caller ever sees it. As the cause of a cancellation or of a Fault it says that these
+    came while the call waited so.
+    """

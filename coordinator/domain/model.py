@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import orjson
 
 from coordinator.domain.content import Message, StopReason, Text, ToolResult, ToolUse
+from coordinator.domain.errors import Unsent
 from coordinator.domain.money import TOKENS_PER_MESSAGE, Usage
 from coordinator.domain.value import assign, value
 
@@ -129,17 +130,23 @@ class ModelReply:
     saved: int = 0
     """What it would have cost, in micro-dollars, had it been sent."""
 
-    def shared(self) -> "ModelReply":
-        """Return the same answer for another call that waited for it."""
-        return ModelReply(
-            self.text, self.tool_uses, self.stop, self.usage, self.model, self.request_id, reuse=Reuse.FLIGHT
-        )
-
     def reused(self, how: Reuse, saved: int) -> "ModelReply":
         """Return the same answer for another call, which used and cost nothing and has *saved* so much."""
         return ModelReply(
             self.text, self.tool_uses, self.stop, Usage(), self.model, self.request_id, reuse=how, saved=saved
         )
+
+
+class Answered(Unsent):
+    """The reply to the same request of another call came: carries it past the layers that account for what is sent.
+
+    Args:
+        reply: as it is for the call that waited.
+    """
+
+    def __init__(self, reply: ModelReply) -> None:
+        super().__init__("answered by the reply to the same request")
+        self.reply = reply
 
 
 @value

@@ -6,7 +6,7 @@ Every policy that handles an error reads its own column here, so that no two can
 from enum import StrEnum
 
 from coordinator.domain.effects import Effect
-from coordinator.domain.errors import Fault, Invalid, Reached, Refused, Throttle, UnknownOutcome
+from coordinator.domain.errors import Fault, Invalid, Reached, Refused, Throttle, UnknownOutcome, Unsent
 from coordinator.domain.value import value
 
 
@@ -23,6 +23,7 @@ class Outcome(StrEnum):
     UNCERTAIN = "uncertain"
     UNKNOWN = "unknown"
     CANCELLED = "cancelled"
+    UNSENT = "unsent"
 
 
 class Health(StrEnum):
@@ -81,11 +82,14 @@ TABLE: dict[Outcome, Consequence] = {
     Outcome.UNCERTAIN: Consequence(Health.COUNTS, Whom.SAFE, Whom.READ, Charge.UNCERTAIN, Slot.KEEP),
     Outcome.UNKNOWN: Consequence(Health.COUNTS, Whom.NONE, Whom.NONE, Charge.UNCERTAIN, Slot.KEEP),
     Outcome.CANCELLED: Consequence(Health.NEUTRAL, Whom.NONE, Whom.NONE, Charge.UNCERTAIN, Slot.KEEP),
+    Outcome.UNSENT: Consequence(Health.NEUTRAL, Whom.ANY, Whom.ANY, Charge.RELEASE, Slot.REFUND),
 }
 
 
 def outcome(error: BaseException) -> Outcome:
     """Name the row of *error*; what is none of ours and not an `Exception` is a cancellation."""
+    if isinstance(error, Unsent) or isinstance(error.__cause__, Unsent):
+        return Outcome.UNSENT
     if isinstance(error, Fault):
         return _of_fault(error)
     if isinstance(error, Refused):

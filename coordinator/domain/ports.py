@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 from coordinator.domain.fair_queue import Standing
 from coordinator.domain.money import Usage
@@ -11,8 +11,6 @@ from coordinator.domain.value import value
 if TYPE_CHECKING:  # a scope's allowances are accounts, so that it knows this module
     from coordinator.domain.model import ModelReply, Reuse
     from coordinator.domain.scope import Scope
-
-T = TypeVar("T")
 
 Stamp = Callable[[], float]
 """The injected wall clock: UTC seconds since the epoch. Durations use the event loop's own clock instead."""
@@ -29,58 +27,6 @@ class Holder(Protocol):
 
     def snapshot(self) -> Any:
         """Return what is kept as it stands, as the typed value of the store that keeps it."""
-
-
-class Errand(Protocol):
-    """What work is done for, in case its caller leaves before it ends."""
-
-    @property
-    def name(self) -> str:
-        """The dependency that does it, such as `lookup#0`."""
-
-    def left(self) -> None:
-        """Learn that the caller has left, and that the work goes on alone."""
-
-    def late(self, error: BaseException | None) -> None:
-        """Learn how the work ended after all; None: well."""
-
-
-class Offload(Protocol):
-    """Runs blocking work where it cannot stop the event loop."""
-
-    async def __call__(self, work: Callable[..., T], /, *args: Any, errand: Errand | None = None) -> T:
-        """Run *work*; when the caller is cancelled the work goes on alone, and *errand* is told its end.
-
-        Raises:
-            Refused: `stragglers_full`, in passing, when too much work goes on alone already.
-        """
-
-
-class Straggler(Protocol):
-    """Work that goes on although its caller has left."""
-
-    def ended(self, error: BaseException | None) -> None:
-        """Record how it ended; None when it went well."""
-
-
-class Stragglers(Holder, Protocol):
-    """What goes on although its caller has left, counted and bounded."""
-
-    def check(self, name: str = "") -> None:
-        """Say no to new work while too much goes on alone.
-
-        Args:
-            name: a dependency, which is refused only when work of its own is among that; any work, when empty.
-
-        Raises:
-            Refused: `stragglers_full`, in passing, with `retry_after`.
-        """
-
-    def keep(self, errand: Errand) -> Straggler:
-        """Record that the work of *errand* goes on alone."""
-
-    async def drained(self, timeout: float) -> int:  # noqa: ASYNC109 - it ends with a count, and not with an error
-        """Wait until nothing goes on alone, at most *timeout* seconds; return how much is left."""
 
 
 @value
@@ -158,6 +104,17 @@ class Ledger(Holder, Protocol):
                 it fits once others settle.
         """
 
+    def take(self, claim: Claim, *, ahead: bool = False) -> Reservation | None:
+        """Hold what is claimed, or what is unspent of it, at once; None when others hold it, or wait for it.
+
+        Args:
+            claim: the accounts and the amounts.
+            ahead: go before those who wait, because the call has had its turn already.
+
+        Raises:
+            Refused: `budget_exhausted` as in `reserve`.
+        """
+
     async def hold(self, claim: Claim, deadline: float) -> Reservation | None:
         """Wait until what is claimed can be held, fair between tenants; None when a day of its accounts has ended.
 
@@ -187,22 +144,34 @@ class Permit(Protocol):
         """Leave the estimate as it is: it is all that will ever be known."""
 
 
+Along = Callable[[], bool]
+
+
 class Gate(Protocol):
     """A fair limit on the rate of requests and tokens."""
 
-    def try_take(self, tokens: int) -> Permit | None:
-        """Take a place at once, or return None when there is none or others wait for one."""
+    def try_take(self, tokens: int, *, ahead: bool = False) -> Permit | None:
+        """Take a place at once, or return None when there is none or others wait for one.
 
-    def fits(self, tokens: int) -> bool:
+        Args:
+            tokens: estimate of what the call will use.
+            ahead: go before those who wait, because the call has had its turn already.
+        """
+
+    def fits(self, tokens: int, *, ahead: bool = False) -> bool:
         """Say whether `try_take` would succeed."""
 
-    async def take(self, tokens: int, deadline: float, standing: Standing) -> Permit:
+    async def take(
+        self, tokens: int, deadline: float, standing: Standing, along: Along | None = None
+    ) -> Permit | None:
         """Wait for a place, fairly between tenants and, inside a tenant, behind its older runs.
 
         Args:
             tokens: estimate of what the call will use.
             deadline: loop time by which the place is needed.
             standing: whose call it is.
+            along: takes, when its turn comes, what the call needs beside the place; where it says that this is not to
+                be had, no place is taken, and None is returned.
 
         Raises:
             Refused: `gate_full` or `deadline_out_of_reach`, both in passing and with `retry_after`.

@@ -45,7 +45,7 @@ class Surface(BaseModel):
     deadline_s: Seconds | None = None
     """Seconds after which a run is ended."""
     soft_deadline_s: Seconds | None = None
-    """Seconds after which no new delegation starts; by default four fifths of the deadline."""
+    """Seconds after which no delegation starts or goes on; by default four fifths of the deadline."""
     depth: Count | None = None
     """Delegations within delegations."""
     delegations: Count | None = None
@@ -72,16 +72,20 @@ Resolver = Callable[[str], Awaitable[Tenant | None]]
 def run_limits(chosen: dict[str, Any], *, finish_share: float, share: float) -> RunLimits:
     """Return limits in the units that the policies use.
 
+    A hard deadline that comes before the soft one is one that nobody wrote, and gives way.
+
     Args:
         chosen: every limit of a surface by name; None where there is none.
         finish_share: the part of the run's ceiling that is kept for the manager's own calls.
         share: this process's part of the ceilings that runs share.
     """
-    ceiling, deadline = micros(chosen["run_usd"]), chosen["deadline_s"]
+    ceiling, deadline, soft = micros(chosen["run_usd"]), chosen["deadline_s"], chosen["soft_deadline_s"]
+    if soft is not None and soft > deadline:
+        deadline = soft / SOFT_DEADLINE_SHARE
     return RunLimits(
         ceiling=ceiling,
         deadline_s=deadline,
-        soft_deadline_s=chosen["soft_deadline_s"] or SOFT_DEADLINE_SHARE * deadline,
+        soft_deadline_s=soft or SOFT_DEADLINE_SHARE * deadline,
         depth=chosen["depth"],
         delegations=chosen["delegations"],
         tool_calls_per_turn=chosen["tool_calls_per_turn"],

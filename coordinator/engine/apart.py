@@ -5,15 +5,17 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from coordinator.domain.ports import Errand, Stragglers
+from coordinator.domain.errands import Errand, Stragglers
 
 T = TypeVar("T")
 
 Begin = Callable[[], Coroutine[Any, Any, T]]
 """Makes the work when its turn comes; what was cancelled before that never begins."""
 
-# A cancelled run must be over within a second: its manager's tools may take this long to clean up, then its members'.
+# A cancelled run must be over within a second: tools may take this long to clean up, and then the agents that use them.
 GRACE_S = 0.4
+AGENT_GRACE_S = 0.7
+"""Seconds from the cancellation of an agent, within which its tools have had their own grace."""
 
 
 class Apart:
@@ -36,35 +38,40 @@ class Apart:
         task = loop.create_task(_begun(begin))
         ended: asyncio.Future[None] = loop.create_future()
         # The task itself cannot be awaited: it passes a cancellation on, and its caller learns of it only at its end.
-        task.add_done_callback(_waker(ended))
+        task.add_done_callback(waker(ended))
         try:
             await ended
         except BaseException:
             task.cancel()
             try:
-                await _grace(task, loop)
+                await grace(task, loop, GRACE_S)
             finally:
                 self._account(task, errand)
             raise
         return task.result()
 
     def _account(self, task: asyncio.Task[Any], errand: Errand) -> None:
-        if task.cancelled():
-            return
-        straggler = self._stragglers.keep(errand)
-        # By way of the loop also when the task has ended already: after the event that ends the call.
-        task.add_done_callback(lambda done: straggler.ended(_error(done)))
+        if not task.cancelled():
+            leave(task, self._stragglers, errand)
 
 
 async def _begun(begin: Begin[T]) -> T:
     return await begin()
 
 
-async def _grace(task: asyncio.Task[Any], loop: asyncio.AbstractEventLoop) -> None:
-    until = loop.time() + GRACE_S
+def leave(task: asyncio.Task[Any], stragglers: Stragglers, errand: Errand) -> None:
+    """Leave *task* to itself; *errand* is told its end."""
+    straggler = stragglers.keep(errand)
+    # By way of the loop also when the task has ended already: after the event that ends the call.
+    task.add_done_callback(lambda done: straggler.ended(_error(done)))
+
+
+async def grace(task: asyncio.Task[Any], loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+    """Wait until *task*, which was cancelled, has ended, at most so many *seconds*."""
+    until = loop.time() + seconds
     while not task.done() and loop.time() < until:
         over: asyncio.Future[None] = loop.create_future()
-        wake = _waker(over)
+        wake = waker(over)
         timer = loop.call_at(until, wake)
         task.add_done_callback(wake)
         # Cancelled already, and about to say so: being cancelled again must not cut the grace short.
@@ -76,7 +83,9 @@ async def _grace(task: asyncio.Task[Any], loop: asyncio.AbstractEventLoop) -> No
             task.remove_done_callback(wake)
 
 
-def _waker(future: asyncio.Future[None]) -> Callable[..., None]:
+def waker(future: asyncio.Future[None]) -> Callable[..., None]:
+    """Return a callback that lets *future* be done."""
+
     def wake(_task: object = None) -> None:
         if not future.done():
             future.set_result(None)

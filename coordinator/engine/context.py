@@ -222,21 +222,23 @@ class Context:
         request = ModelRequest(messages, tools, output, model, self.member.max_output_tokens)
         return self.crew.model(ModelCall(self.scope, step, request, self._deadline, self.crew.model_timeout))
 
-    async def call_tool(self, step: str, name: str, arguments: str, index: int = 0) -> ToolReply:
+    async def call_tool(self, step: str, name: str, arguments: str, judged: asyncio.Event | None = None) -> ToolReply:
         """Send one call through the tool pipeline, and keep what it retrieved."""
-        reply = await self.crew.tool(self.crew.tool_call(self.scope, step, name, arguments, index))
+        reply = await self.crew.tool(self.crew.tool_call(self.scope, step, name, arguments, judged))
         for passage in reply.passages:
             self._found.append(passage)
             self.scope.run.passages.setdefault(passage.source, []).append(passage)
         return reply
 
-    async def call_member(self, step: str, name: str, brief: Brief, model: str = "") -> Report[Any]:
-        """Send one brief through the delegation pipeline, and keep what it retrieved."""
-        member = self.crew.team.agents.get(name)
-        deadline = self._deadline
+    async def call_member(
+        self, step: str, name: str, brief: Brief, model: str = "", judged: asyncio.Event | None = None
+    ) -> Report[Any]:
+        """Send one brief through the delegation pipeline, and keep what it retrieved; it ends at the soft deadline."""
+        member, run = self.crew.team.agents.get(name), self.scope.run
+        deadline = min(self._deadline, run.soft_deadline)
         if member is not None and member.timeout is not None:
-            deadline = min(deadline, self.scope.run.loop.time() + member.timeout)
-        call = DelegationCall(self.scope, step, member, name, brief, deadline, model)
+            deadline = min(deadline, run.loop.time() + member.timeout)
+        call = DelegationCall(self.scope, step, member, name, brief, deadline, model, judged)
         sent = self.crew.delegation(call)
         report = await (sent if self._place is None else self._place.while_lent(sent))
         self._found.extend(report.passages)

@@ -1,5 +1,6 @@
 """What all agents of a coordinator share: the team, and the pipelines that their calls pass."""
 
+import asyncio
 from typing import Any
 
 from pydantic import BaseModel
@@ -66,14 +67,16 @@ class Crew:
             spec = self._plans[member.name] = plan_schema(members)
         return spec
 
-    def tool_call(self, scope: Scope, step: str, name: str, arguments: str, index: int) -> ToolCall:
+    def tool_call(
+        self, scope: Scope, step: str, name: str, arguments: str, judged: asyncio.Event | None = None
+    ) -> ToolCall:
         """Build the call of the tool *name*; a name that nobody knows is answered by the Rights policy."""
         tool = self.team.tools.get(name)
         deadline = min(scope.run.deadline, scope.deadline)
         if tool is None:
-            return ToolCall(scope, step, name, arguments, None, index, deadline)
+            return ToolCall(scope, step, name, arguments, None, judged, deadline)
         contract = tool.contract
         return ToolCall(
-            scope, step, name, arguments, tool, index, deadline, contract.timeout,
+            scope, step, name, arguments, tool, judged, deadline, contract.timeout,
             effect=contract.effect, keyed=contract.keyed,
         )  # fmt: skip

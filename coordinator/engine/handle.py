@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
+from coordinator.domain.errors import Invalid
 from coordinator.domain.events import Event, Kind
 from coordinator.domain.result import RunResult, Status
 
@@ -71,6 +72,8 @@ class EventFeed:
 class RunHandle:
     """A started run. It belongs to the Coordinator and goes on when nobody watches.
 
+    Its events, its result and its end are for the event loop that it runs in: `Invalid` (`wrong_loop`) elsewhere.
+
     Args:
         run_id: its name.
         task: the task that runs it.
@@ -78,7 +81,7 @@ class RunHandle:
         cancelled: makes the result of a run that was cancelled.
     """
 
-    __slots__ = ("_called_off", "_cancelled", "_feed", "_outcome", "_task", "run_id")
+    __slots__ = ("_called_off", "_cancelled", "_feed", "_loop", "_outcome", "_task", "run_id")
 
     def __init__(
         self, run_id: str, task: asyncio.Task[RunResult], feed: EventFeed, cancelled: Callable[[], RunResult]
@@ -88,7 +91,8 @@ class RunHandle:
         self._feed = feed
         self._cancelled = cancelled
         self._called_off = False
-        self._outcome: asyncio.Future[RunResult] = task.get_loop().create_future()
+        self._loop = task.get_loop()
+        self._outcome: asyncio.Future[RunResult] = self._loop.create_future()
         task.add_done_callback(self._end)
 
     @property
@@ -103,18 +107,29 @@ class RunHandle:
         ended = outcome.done() and not outcome.cancelled() and outcome.exception() is None
         return ended and outcome.result().status is Status.REFUSED and outcome.result().retry_after is not None
 
-    def events(self, after: int = 0) -> AsyncIterator[Event]:
+    async def events(self, after: int = 0) -> AsyncIterator[Event]:
         """Yield the run's events whose number is above *after*, live, until it ends; a slow reader is dropped."""
-        return self._feed.read(after)
+        self._check_loop()
+        async for event in self._feed.read(after):
+            yield event
 
     async def result(self) -> RunResult:
         """Await the result; cancelling the wait does not cancel the run."""
+        self._check_loop()
         return await asyncio.shield(self._outcome)
 
     async def cancel(self) -> RunResult:
         """Cancel the run and await its result, whose status is `cancelled` unless the run had ended before."""
+        self._check_loop()
         self._called_off = self._task.cancel() or self._called_off
         return await self.result()
+
+    def _check_loop(self) -> None:
+        if asyncio.get_running_loop() is not self._loop:
+            raise Invalid(
+                f"run {self.run_id} was started in another event loop", code="wrong_loop",
+                hint="watch and cancel it there: asyncio.run_coroutine_threadsafe(handle.result(), loop)",
+            )  # fmt: skip
 
     def _end(self, task: asyncio.Task[RunResult]) -> None:
         self._feed.end()

@@ -1,5 +1,7 @@
 """The bounded reason-and-act loop: model turns with tool calls until a typed answer is written."""
 
+import asyncio
+import math
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -18,6 +20,9 @@ M = TypeVar("M", bound=BaseModel)
 ENDS = {"turn_limit": "used all its turns", "soft_deadline": "ran out of time"}
 """What is said of an agent whose last turn came, by the code of the reason."""
 
+UNHURRIED = 0.8
+"""The part of a member's time after which each of its turns is a last one."""
+
 UNKNOWN = "unknown_tool"
 REPEATED = "repeated_call"
 """The one refusal after which nothing is missing: the result of the call is known already."""
@@ -26,8 +31,8 @@ REPEATED = "repeated_call"
 async def solve(ctx: "Context", brief: Brief, instructions: str, output: type[M]) -> M:
     """Work on *brief* for at most `max_turns` model turns; the last one is asked without tools, so that it answers.
 
-    After the soft deadline of the run every turn of a member is a last one: it answers with what it has, and the
-    manager finishes.
+    When most of a member's time is over every turn is a last one: it answers with what it has, before it is ended and
+    the manager finishes.
 
     Raises:
         Refused: `turn_limit`, or a policy that ends the agent (`loop_stopped`, a ceiling, the deadline).
@@ -36,10 +41,10 @@ async def solve(ctx: "Context", brief: Brief, instructions: str, output: type[M]
     spec = ctx.crew.schema(output)
     tools = ctx.crew.offered(ctx.member)
     messages = talk.opening(instructions, brief)
-    cut = False
+    cut, hurried = False, _hurried(ctx)
     for turn in range(1, ctx.member.max_turns + 1):
         step = ctx.number("turn")
-        end = _last(ctx, turn) if tools else ""
+        end = _last(ctx, turn, hurried) if tools else ""
         offered = () if end else tools
         try:
             reply = await ctx.call_model(step, messages, offered, spec, ctx.model)
@@ -72,22 +77,26 @@ async def solve(ctx: "Context", brief: Brief, instructions: str, output: type[M]
 async def act(ctx: "Context", step: str, uses: tuple[ToolUse, ...]) -> Message:
     """Carry out the calls of one turn in parallel; what goes wrong comes back to the model as a result.
 
+    All are judged before any starts: what ends the agent must not cut off what the same turn has begun.
+
     Raises:
         Refused: a policy ended the agent.
     """
-    most = ctx.limits.tool_calls_per_turn
-    calls = [_call(ctx, f"{step}/tool{index + 1}", use, index) for index, use in enumerate(uses[:most])]
-    results = [await calls[0]] if len(calls) == 1 else await together(calls)
+    if len(uses) == 1:
+        return talk.answered([await _call(ctx, f"{step}/tool1", uses[0])])
+    most, judged = ctx.limits.tool_calls_per_turn, asyncio.Event()
+    calls = [_call(ctx, f"{step}/tool{place}", use, judged) for place, use in enumerate(uses[:most], start=1)]
+    results = await together(calls, judged)
     results.extend(_one_too_many(ctx, use, most) for use in uses[most:])
     return talk.answered(results)
 
 
-async def _call(ctx: "Context", step: str, use: ToolUse, index: int) -> ToolResult:
+async def _call(ctx: "Context", step: str, use: ToolUse, judged: asyncio.Event | None = None) -> ToolResult:
     origin = Origin("tool", use.name)
     try:
         if use.name in ctx.member.declares.members:
-            return await _delegate(ctx, step, use)
-        reply = await ctx.call_tool(step, use.name, use.arguments, index)
+            return await _delegate(ctx, step, use, judged)
+        reply = await ctx.call_tool(step, use.name, use.arguments, judged)
     except Refused as refusal:
         if refusal.ends_agent:
             raise
@@ -103,7 +112,7 @@ async def _call(ctx: "Context", step: str, use: ToolUse, index: int) -> ToolResu
     return talk.success(use, reply.text, reply.origin, reply.degraded)
 
 
-async def _delegate(ctx: "Context", step: str, use: ToolUse) -> ToolResult:
+async def _delegate(ctx: "Context", step: str, use: ToolUse, judged: asyncio.Event | None) -> ToolResult:
     origin = Origin("tool", use.name)
     try:
         brief = Brief.model_validate_json(use.arguments)
@@ -113,7 +122,7 @@ async def _delegate(ctx: "Context", step: str, use: ToolUse) -> ToolResult:
             details={"fields": talk.wrong_fields(error)},
         )  # fmt: skip
         return talk.failure(use, wrong, origin)
-    report = await ctx.call_member(step, use.name, brief)
+    report = await ctx.call_member(step, use.name, brief, "", judged)
     if report.status == "failed":
         return talk.failure(use, Fault(report.message, reached=Reached.YES, transient=False, code=report.code), origin)
     return talk.success(use, talk.as_json(report.output), origin)
@@ -127,10 +136,15 @@ def _one_too_many(ctx: "Context", use: ToolUse, most: int) -> ToolResult:
     return talk.failure(use, refusal, Origin("tool", use.name))
 
 
-def _last(ctx: "Context", turn: int) -> str:
+def _hurried(ctx: "Context") -> float:
+    """Return the loop time from which a member should answer with what it has; never, for the manager."""
+    if len(ctx.scope.ancestors) == 1:
+        return math.inf
+    return ctx.scope.run.loop.time() + UNHURRIED * ctx.remaining()
+
+
+def _last(ctx: "Context", turn: int, hurried: float) -> str:
     """Return the code of what makes *turn* a last one; empty when more may follow."""
-    run = ctx.scope.run
     if turn == ctx.member.max_turns:
         return "turn_limit"
-    member = len(ctx.scope.ancestors) > 1
-    return "soft_deadline" if member and run.loop.time() >= run.soft_deadline else ""
+    return "soft_deadline" if ctx.scope.run.loop.time() >= hurried else ""

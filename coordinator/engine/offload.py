@@ -1,6 +1,7 @@
 """Threads for blocking work."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock  # noqa: TID251 - decides who was first: the thread that ends, or the caller that leaves
@@ -9,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import anyio
 import anyio.to_thread
 
-from coordinator.domain.ports import Errand, Straggler, Stragglers
+from coordinator.domain.errands import Errand, Straggler, Stragglers
 
 T = TypeVar("T")
 
@@ -18,7 +19,7 @@ class Threads:
     """The Offload port in life: a bounded number of worker threads, apart from everybody else's.
 
     A thread cannot be stopped. When its caller is cancelled it goes on among the stragglers, and its place is free for
-    other work; what had not begun by then never does.
+    other work; what had not begun by then never does. Never are more threads at work than may be abandoned together.
 
     Args:
         stragglers: keeps account of the threads whose callers have left.
@@ -30,17 +31,28 @@ class Threads:
 
     def __init__(self, stragglers: Stragglers, most: int = 16) -> None:
         self._stragglers = stragglers
-        self._limiter = anyio.CapacityLimiter(most)
+        self._most = most
+        self._places = anyio.CapacityLimiter(most)
+        self._unlimited = anyio.CapacityLimiter(math.inf)
 
     async def __call__(self, work: Callable[..., T], /, *args: Any, errand: Errand | None = None) -> T:
         """Run *work* in a thread; when the caller is cancelled it goes on alone, and *errand* is told its end."""
         self._stragglers.check()
-        job = _Job(work, args)
-        try:
-            return await anyio.to_thread.run_sync(job, abandon_on_cancel=True, limiter=self._limiter)
-        except asyncio.CancelledError:
-            job.leave(self._stragglers, errand or _Unnamed())
-            raise
+        self._fit()
+        async with self._places:
+            self._fit()
+            self._stragglers.check()  # again: while it waited, others may have left their threads
+            job = _Job(work, args)
+            try:
+                return await anyio.to_thread.run_sync(job, abandon_on_cancel=True, limiter=self._unlimited)
+            except asyncio.CancelledError:
+                job.leave(self._stragglers, errand or _Unnamed())
+                self._fit()
+                raise
+
+    def _fit(self) -> None:
+        # One place is always there, so that who waits comes to be refused.
+        self._places.total_tokens = max(1, min(self._most, self._stragglers.room))
 
 
 class _Job(Generic[T]):

@@ -8,60 +8,76 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from coordinator.domain.briefs import Brief
+from coordinator.domain.briefs import Brief, Report
 from coordinator.domain.calls import RunCall, RunReply
+from coordinator.domain.errands import Stragglers
 from coordinator.domain.errors import CoordinatorError, Fault, Reached, Refused
 from coordinator.domain.money import usd
 from coordinator.domain.result import UNFINISHED, Issue, Reply, RunResult, Status, status_after
 from coordinator.domain.scope import RunState
-from coordinator.engine.channel import Channels
+from coordinator.engine.apart import AGENT_GRACE_S, grace, leave, waker
+from coordinator.engine.channel import AgentErrand, Channels
 from coordinator.engine.context import Context
 from coordinator.engine.crew import Crew
-from coordinator.engine.together import first
-from coordinator.engine.work import Work, perform
+from coordinator.engine.work import Work, lost, perform
 
 log = logging.getLogger("coordinator")
 
 
 class Manage:
-    """Runs a team's manager; no task that it starts outlives it.
+    """Runs a team's manager in a task of its own; no task that it starts outlives it, unless it swallows its end.
+
+    Whatever the manager makes of a cancellation, the run ends cancelled, after a grace at the latest.
 
     Args:
         crew: the team and its pipelines.
+        stragglers: keeps account of agents that go on when the run has left them.
     """
 
-    __slots__ = ("_crew", "_work")
+    __slots__ = ("_crew", "_stragglers", "_work")
 
-    def __init__(self, crew: Crew) -> None:
+    def __init__(self, crew: Crew, stragglers: Stragglers) -> None:
         self._crew = crew
+        self._stragglers = stragglers
         self._work = Work(crew)
 
     async def __call__(self, call: RunCall) -> RunReply:
-        failed: CoordinatorError | None = None
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                channels = Channels(tasks, self._work)
-                call.scope.run.own(Channels, lambda: channels)
-                try:
-                    return await self._manage(call)
-                except CoordinatorError as error:
-                    # Not out of the group: one that ends because of an error drops a cancellation that comes meanwhile.
-                    failed = error
-                finally:
-                    channels.close()
-        except BaseExceptionGroup as group:
-            raise first(group) from None
-        assert failed is not None
-        raise failed
-
-    async def _manage(self, call: RunCall) -> RunReply:
         manager, run = self._crew.team.manager, call.scope.run
-        report = await perform(manager, Brief(request=call.task.text), Context(self._crew, call.scope, manager))
+        channels = Channels(run.loop, self._work, self._stragglers)
+        run.own(Channels, lambda: channels)
+        try:
+            report = await self._managed(call, channels)
+        finally:
+            if channels.close():
+                await channels.ended()
+        if channels.crash is not None:
+            raise channels.crash
         if report.error is not None:
             run.note(_issue(report.error), manager.name, call.step)
         output = report.result()
         _check_json(manager.name, output)
         return _reply(run, output)
+
+    async def _managed(self, call: RunCall, channels: Channels) -> Report[Any]:
+        """Return the manager's report."""
+        manager, run = self._crew.team.manager, call.scope.run
+        ctx = Context(self._crew, call.scope, manager)
+        task = run.loop.create_task(perform(manager, Brief(request=call.task.text), ctx))
+        ended: asyncio.Future[None] = run.loop.create_future()
+        # The task itself cannot be awaited: it would pass a cancellation on, and the run would learn of it at its end.
+        task.add_done_callback(waker(ended))
+        try:
+            await ended
+        except BaseException:
+            task.cancel()
+            channels.call_off()
+            await grace(task, run.loop, AGENT_GRACE_S)
+            if not task.done():
+                leave(task, self._stragglers, AgentErrand(run, manager.name, call.step, task))
+            raise
+        if task.cancelled():
+            raise lost(manager.name)
+        return task.result()
 
 
 def _check_json(manager: str, output: Any) -> None:

@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-async def together(branches: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+async def together(branches: Sequence[Coroutine[Any, Any, T]], begun: asyncio.Event | None = None) -> list[T]:
     """Await *branches* in parallel; the first that fails cancels the rest, and its error is raised as it is.
 
     Each takes its first step when the one before has taken its own, also under a loop that shuffles what is ready. So
-    what a branch does before it first waits is done in the order of the branches.
+    what a branch does before it first waits is done in the order of the branches. *begun* is set when all have taken
+    it, and none has failed.
 
     No task group of asyncio: one that ends because of an error drops a cancellation that comes before it has ended, and
     may leave its parent marked as cancelled though nobody has asked for it.
@@ -23,6 +24,8 @@ async def together(branches: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     asked = me.cancelling()
     line = _Line()
     running = [loop.create_task(line.begin(place, branch)) for place, branch in enumerate(branches)]
+    if begun is not None:
+        line.turn(len(branches)).add_done_callback(lambda _: _set(begun, running))
     try:
         failed = await _first_failure(running, loop)
     finally:
@@ -44,13 +47,22 @@ async def _first_failure(running: Sequence[asyncio.Task[T]], loop: asyncio.Abstr
     def ended(task: asyncio.Task[T]) -> None:
         nonlocal left
         left -= 1
-        failed = task.cancelled() or task.exception() is not None
+        failed = _failed(task)
         if (failed or not left) and not over.done():
             over.set_result(task if failed else None)
 
     for task in running:
         task.add_done_callback(ended)
     return await over if running else None
+
+
+def _set(begun: asyncio.Event, running: Sequence[asyncio.Task[Any]]) -> None:
+    if not any(map(_failed, running)):
+        begun.set()
+
+
+def _failed(task: asyncio.Task[Any]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
 
 
 async def _end(running: Sequence[asyncio.Task[Any]]) -> None:
@@ -80,14 +92,18 @@ class _Line:
     async def begin(self, place: int, branch: Coroutine[Any, Any, T]) -> T:
         """Await *branch*, whose *place* in the line is counted from 0."""
         if place != self._next:
-            turn = self._waiting[place] = asyncio.get_running_loop().create_future()
-            await turn
+            await self.turn(place)
         self._next = place + 1
         # Its task wakes by way of the loop, and so not before this one has taken its step.
         waiting = self._waiting.pop(self._next, None)
         if waiting is not None and not waiting.done():
             waiting.set_result(None)
         return await branch
+
+    def turn(self, place: int) -> asyncio.Future[None]:
+        """Return what is done when the turn of *place* has come, and who is before it has taken its first step."""
+        turn = self._waiting[place] = asyncio.get_running_loop().create_future()
+        return turn
 
 
 def first(error: BaseException) -> BaseException:

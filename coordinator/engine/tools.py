@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from coordinator.domain.calls import ToolCall, ToolReply
 from coordinator.domain.content import Origin
+from coordinator.domain.errands import Errand, Offload, Stragglers
 from coordinator.domain.errors import CoordinatorError, Fault, Invalid, Reached
 from coordinator.domain.events import Kind
-from coordinator.domain.ports import Errand, Offload, Stragglers
 from coordinator.domain.scope import TenantContext
 from coordinator.domain.tool import Tool
 from coordinator.engine.apart import Apart, closed

@@ -92,6 +92,11 @@ def _broken(code: str, message: str) -> Fault:
     return Fault(message, reached=Reached.YES, transient=False, code=code, hint=hint)
 
 
+def lost(agent: str) -> Fault:
+    """Return what is told of an agent whose task somebody cancelled, though nobody has cancelled its run."""
+    return _broken("agent_crashed", f"the task of agent {agent} was cancelled, and its run was not")
+
+
 def _failed(ctx: Context, error: CoordinatorError) -> Report[Any]:
     scope = ctx.scope
     return Report(scope.agent, scope.path, "failed", None, error.code, error.message, ctx.found, error)

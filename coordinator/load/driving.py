@@ -10,6 +10,7 @@ from typing import Any, cast
 from coordinator.app import Coordinator, Ports
 from coordinator.domain.result import RunResult, Status
 from coordinator.domain.scope import TenantContext
+from coordinator.domain.surfaces import Surface
 from coordinator.domain.value import changed, value
 from coordinator.load.auditing import Audited
 from coordinator.load.callers import callers
@@ -231,5 +232,5 @@ class Drive:
 
 def _longest(settings: Settings) -> float:
     """Return the longest deadline of anybody, in seconds."""
-    own = (one.deadline_s for one in (*settings.surfaces.values(), *settings.tenants.values()))
-    return max(settings.deadline_s, *(deadline for deadline in own if deadline is not None), 0.0)
+    everybody = (Surface(), *settings.surfaces.values(), *settings.tenants.values())
+    return max(settings.limits(one).deadline_s for one in everybody)

@@ -164,4 +164,4 @@ def _unreached(cause: BaseException, provider: str, url: URL) -> Fault:
 
 
 def _told(cause: BaseException) -> str:
-    return " ".join(str(cause).split())[:200] or type(cause).__name__
+    return " ".join(str(cause).partition(": <")[0].split())[:200] or type(cause).__name__  # the rest is Python's

@@ -2,11 +2,13 @@
 
 import asyncio
 import math
+from contextvars import ContextVar
 
 from coordinator.domain.calls import RunCall, RunReply
 from coordinator.domain.errors import Refused
 from coordinator.domain.fair_queue import FairQueue, FlowState, Standing, Waiting
 from coordinator.domain.layer import Handler
+from coordinator.domain.scope import RunState
 from coordinator.domain.timer import Timer
 from coordinator.domain.value import value
 
@@ -14,6 +16,9 @@ from coordinator.domain.value import value
 WEIGHT = 0.2
 # Another process should answer by then, or this one again.
 DRAIN_RETRY_S = 5.0
+
+_INSIDE: ContextVar[tuple[tuple["Admission", RunState], ...]] = ContextVar("_INSIDE", default=())
+"""The runs that the current code is part of, and who admitted them."""
 
 
 @value
@@ -31,6 +36,7 @@ class Admission:
     """Lets at most *at_once* runs work and *waiting* more wait; tenants take turns, each by its weight.
 
     When the queue is full, the last of the tenant with the most waiting for its weight gives way to a tenant with less.
+    A run that is asked for inside another does not wait: the place that it waits for could be that one's own.
 
     Raises:
         Refused: `admission_full`, `deadline_out_of_reach` or `draining`, with `retry_after`; `deadline_exceeded` when
@@ -62,10 +68,12 @@ class Admission:
         self._order += 1
         run = call.scope.run
         run.order = self._order
-        began = run.loop.time()
+        began, around = run.loop.time(), _INSIDE.get()
+        _INSIDE.set((*around, (self, run)))
         try:
             return await then(call)
         finally:
+            _INSIDE.set(around)
             took = run.loop.time() - began
             self._mean_s += WEIGHT * (took - self._mean_s) if self._mean_s else took
             self._pass_on()
@@ -99,6 +107,9 @@ class Admission:
         return self._running
 
     async def _wait(self, call: RunCall) -> None:
+        if any(door is self and not run.ended for door, run in _INSIDE.get()):
+            why = f"{self._running} runs are at work, and it was asked for inside one of them, which would wait for it"
+            raise self._refusal("admission_full", why, max(1.0, self._expected_s(self._queue.size)))
         turn = self._join(call)
         run = call.scope.run
         began = run.loop.time()

@@ -1,6 +1,6 @@
 """Budget: the worst case of an attempt is held before it, and what it cost is booked after it."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar
 
@@ -9,7 +9,7 @@ from coordinator.domain.calls import Attempt, ToolCall
 from coordinator.domain.errors import Fault
 from coordinator.domain.events import Kind
 from coordinator.domain.fair_queue import Standing
-from coordinator.domain.layer import Handler
+from coordinator.domain.layer import Handler, MustWait
 from coordinator.domain.money import Usage, dollars
 from coordinator.domain.outcomes import Charge, consequence
 from coordinator.domain.result import Issue
@@ -26,6 +26,8 @@ class AccountsOf(Protocol):
 
     def __call__(self, scope: Scope, /) -> tuple[ports.Account, ...]: ...
 
+
+GoOn = Callable[[ports.Reservation], Awaitable[Any]]
 
 _PAYING: ContextVar[tuple[ports.Ledger, ...]] = ContextVar("_PAYING", default=())
 """The ledgers on which the priced tools hold money that the current code runs inside of."""
@@ -57,10 +59,11 @@ class Pricing(Protocol[A, R]):
 class Budget:
     """Reserves the bound of an attempt on every account it touches, and ends the reservation by the outcome table.
 
-    When others hold what it needs, the call waits its turn, until its deadline; a call that is made from inside a
-    priced tool is refused instead, because the tool holds money while it waits. Where less than the bound is unspent,
-    the call is cut down to that. A cancellation inside this layer means that the attempt may have been sent: it is
-    booked in full, as uncertain. What an attempt cost although it gave no reply is told by an event of its own.
+    When others hold what it needs, the layer around it is asked to wait, until the call's deadline; a call that is made
+    from inside a priced tool is refused instead, because the tool holds money while it waits. Where less than the bound
+    is unspent, the call is cut down to that. A cancellation inside this layer means that the attempt may have been
+    sent, unless a layer inside says that it was not: it is booked in full, as uncertain. What an attempt cost although
+    it gave no reply is told by an event of its own.
 
     Args:
         ledger: the accounts of the process.
@@ -68,7 +71,9 @@ class Budget:
         pricing: what a call may cost and did cost.
 
     Raises:
-        Refused: `budget_exhausted`, `budget_held`, `budget_queue_full`, `accounts_full` or `deadline_out_of_reach`.
+        MustWait: to the layer around it, which holds a place of a gate; waiting may end in a `Refused` with
+            `budget_queue_full`, `deadline_out_of_reach` or one of the next.
+        Refused: `budget_exhausted`, `budget_held` or `accounts_full`.
         Invalid: `unknown_price`.
     """
 
@@ -79,15 +84,16 @@ class Budget:
         self._accounts = accounts.__call__  # an object itself takes twice as long to call
         self._pricing = pricing
 
-    async def __call__(self, call: A, then: Handler[A, R]) -> R:
+    async def __call__(self, call: A, then: Handler[A, R], held: ports.Reservation | None = None) -> R:
         bound = self._pricing.bound(call)
         if not bound:
             return await then(call)
-        held = self._ledger.try_reserve(self._accounts(call.scope), bound)
         if held is None:
-            held = await self._hold(call, bound)
-            if held.amount < bound:
-                call = self._pricing.within(call, held.amount)
+            held = self._ledger.try_reserve(self._accounts(call.scope), bound)
+            if held is None:
+                held = self._at_once(call, bound, lambda held: self(call, then, held))
+        if held.amount < bound:
+            call = self._pricing.within(call, held.amount)
         try:
             reply = await (self._inside(call, then) if isinstance(call, ToolCall) else then(call))
             cost, reply = self._pricing.paid(call, reply, held.amount)
@@ -97,21 +103,15 @@ class Budget:
         self._settle(call, held, cost)
         return reply
 
-    async def _hold(self, call: Attempt, bound: int) -> ports.Reservation:
+    def _at_once(self, call: Attempt, bound: int, go_on: GoOn) -> ports.Reservation:
         least = self._pricing.least(call)
-        who, run = call.scope.tenant, call.scope.run
-        standing = Standing(who.tenant, who.weight, run.order, call.attempt)
-        while True:
-            accounts = self._accounts(call.scope)
-            if self._ledger in _PAYING.get():
-                return self._ledger.reserve(accounts, bound, least)
-            began = run.loop.time()
-            try:
-                held = await self._ledger.hold(ports.Claim(accounts, bound, least, standing), call.deadline)
-            finally:
-                run.waited("money", run.loop.time() - began, call.scope.agent, call.step)
-            if held is not None:
-                return held
+        if self._ledger in _PAYING.get():
+            return self._ledger.reserve(self._accounts(call.scope), bound, least)
+        turn = _Turn(self._ledger, self._accounts, call, (bound, least), go_on)
+        held = turn.at_once(ahead=False)
+        if held is None:
+            raise MustWait(turn)
+        return held
 
     async def _inside(self, call: A_inner, then: Handler[A_inner, R_inner]) -> R_inner:
         token = _PAYING.set((*_PAYING.get(), self._ledger))
@@ -140,6 +140,38 @@ class Budget:
         call.scope.run.cost += cost
         if notices:
             _tell(call, notices)
+
+
+class _Turn:
+    """A call that waits for the money that others hold."""
+
+    def __init__(
+        self, ledger: ports.Ledger, accounts: AccountsOf, call: Attempt, amounts: tuple[int, int], go_on: GoOn
+    ) -> None:
+        self._ledger = ledger
+        self._accounts = accounts
+        self._call = call
+        self._amounts = amounts
+        self.go_on = go_on
+
+    def _claim(self) -> ports.Claim:
+        who, run = self._call.scope.tenant, self._call.scope.run
+        standing = Standing(who.tenant, who.weight, run.order, self._call.attempt)
+        return ports.Claim(self._accounts(self._call.scope), *self._amounts, standing)
+
+    async def wait(self) -> ports.Reservation:
+        scope, loop = self._call.scope, self._call.scope.run.loop
+        while True:
+            began = loop.time()
+            try:
+                held = await self._ledger.hold(self._claim(), self._call.deadline)
+            finally:
+                scope.run.waited("money", loop.time() - began, scope.agent, self._call.step)
+            if held is not None:  # else its day has ended, and that of tomorrow is asked
+                return held
+
+    def at_once(self, *, ahead: bool = True) -> ports.Reservation | None:
+        return self._ledger.take(self._claim(), ahead=ahead)
 
 
 def _tell(call: Attempt, notices: Sequence[ports.Notice]) -> None:

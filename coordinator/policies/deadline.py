@@ -1,8 +1,9 @@
 """Deadline: when a run or a delegation must be over, waits and retries included."""
 
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
-from coordinator.domain.calls import Call, RunCall
+from coordinator.domain.briefs import Report
+from coordinator.domain.calls import Call, DelegationCall, RunCall
 from coordinator.domain.errors import Refused
 from coordinator.domain.layer import Handler
 from coordinator.domain.timer import Alarms, Timer
@@ -15,7 +16,8 @@ class Deadline:
     """Cancels what is inside when the call's deadline comes, and reports it once everything inside has ended.
 
     A run's clock starts here, when it has been admitted; its soft deadline is set along with it. A delegation that must
-    be over no earlier than its run sets no timer: then the run's own expiry cancels it.
+    be over no earlier than its run, or than the delegation around it, sets no timer: that one's expiry cancels it. One
+    that the soft deadline ends hands back a failed report (`soft_deadline`), so that the manager finishes without.
 
     Args:
         alarms: wakes the timers of all calls; the loop does, when left out.
@@ -30,13 +32,14 @@ class Deadline:
         self._alarms = alarms
 
     async def __call__(self, call: C, then: Handler[C, R]) -> R:
+        run = call.scope.run
         if isinstance(call, RunCall):
             when = self._start(call)
         else:
             when = call.deadline
-            if when >= call.scope.run.deadline:
+            if when >= run.deadline or when >= call.scope.deadline:
                 return await then(call)
-        timer = Timer(when, call.scope.run.loop, self._alarms)
+        timer = Timer(when, run.loop, self._alarms)
         try:
             with timer:
                 reply = await then(call)
@@ -45,6 +48,8 @@ class Deadline:
         except TimeoutError:
             if not timer.expired:
                 raise
+        if isinstance(call, DelegationCall) and when == run.soft_deadline:
+            return cast(R, _unfinished(call))
         raise Refused(
             f"{call.step} was not over at its deadline", code="deadline_exceeded",
             hint="give it more time (deadline_s) or less to do",
@@ -57,3 +62,11 @@ class Deadline:
         run.deadline = min(run.deadline, call.deadline, now + run.limits.deadline_s)
         run.soft_deadline = min(run.soft_deadline, now + run.limits.soft_deadline_s)
         return run.deadline
+
+
+def _unfinished(call: DelegationCall) -> Report[Any]:
+    error = Refused(
+        f"{call.name} was not done at the soft deadline", code="soft_deadline",
+        hint="give the run more time (deadline_s, soft_deadline_s) or less to do",
+    )  # fmt: skip
+    return Report(call.name, call.step, "failed", code=error.code, message=error.message, error=error)

@@ -15,7 +15,8 @@ class LoopGuard:
 
     The calls of one turn are judged in their order, also under a loop that shuffles what is ready: the judgement falls
     before the first await of this layer, nothing outside it in a pipeline suspends, and the engine lets each call of a
-    turn take its first step only after the one before.
+    turn take its first step only after the one before. Here each waits until all have been judged, so that none is
+    begun in a turn that ends the agent.
 
     Args:
         repeats: this repetition of a call, and every later one, is refused.
@@ -32,6 +33,8 @@ class LoopGuard:
 
     async def __call__(self, call: C, then: Handler[C, R]) -> R:
         self._judge(call)
+        if call.judged is not None:
+            await call.judged.wait()
         return await then(call)
 
     def _judge(self, call: DelegationCall | ToolCall) -> None:

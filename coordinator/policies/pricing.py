@@ -61,9 +61,6 @@ class ModelPrices:
     def paid(self, call: ModelCall, reply: ModelReply, held: int) -> tuple[int, ModelReply]:
         """Price the usage that the reply reports, and remember it while the conversation goes on."""
         cost = (self._prices.get(call.dependency) or self._price(call)).cost(reply.usage)
-        if reply.reuse is not None:
-            call.scope.run.saved += cost
-            return 0, reply.reused(reply.reuse, cost)
         if call.request.size >= WORTHWHILE_BYTES:
             _remember(call, reply, call.scope.run.own(self, _Talks))
         return cost, ModelReply(

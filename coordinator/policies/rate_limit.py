@@ -6,7 +6,7 @@ from coordinator.domain import ports
 from coordinator.domain.calls import Attempt, ModelCall
 from coordinator.domain.errors import Fault
 from coordinator.domain.fair_queue import Standing
-from coordinator.domain.layer import Handler
+from coordinator.domain.layer import Handler, MustWait, Turn
 from coordinator.domain.model import ModelReply
 from coordinator.domain.money import Usage
 from coordinator.domain.outcomes import Outcome, Slot, consequence, outcome
@@ -45,16 +45,22 @@ class RateLimit:
             request = call.request
             tokens = self._estimates.expect(call.dependency, request.size, request.max_output_tokens)
         permit = gate.try_take(tokens) or await _wait(gate, tokens, call)
-        try:
-            reply = await then(call)
-        except BaseException as error:
-            _account(gate, permit, error)
-            raise
+        assert permit is not None
+        sent = then(call)
+        while True:
+            try:
+                reply = await sent
+                break
+            except MustWait as short:
+                permit.refund()
+                turn = short.turn
+            except BaseException as error:
+                _account(gate, permit, error)
+                raise
+            permit, held = await _both(gate, tokens, call, turn)
+            sent = turn.go_on(held)
         if isinstance(reply, ModelReply) and isinstance(call, ModelCall):
             usage, quota = reply.usage, reply.quota
-            if reply.reuse is not None:  # another call's reply, which that one counts
-                permit.refund()
-                return reply
             permit.correct(usage.input_tokens + usage.output_tokens)
             self._estimates.learn(call.dependency, call.request.size, usage)
             if quota is not None:
@@ -64,13 +70,43 @@ class RateLimit:
         return reply
 
 
-async def _wait(gate: ports.Gate, tokens: int, call: Attempt) -> ports.Permit:
+async def _wait(gate: ports.Gate, tokens: int, call: Attempt, along: ports.Along | None = None) -> ports.Permit | None:
     run = call.scope.run
     began = run.loop.time()
     try:
-        return await gate.take(tokens, call.deadline, _standing(call))
+        return await gate.take(tokens, call.deadline, _standing(call), along)
     finally:
         run.waited("gates", run.loop.time() - began, call.scope.agent, call.step)
+
+
+async def _both(gate: ports.Gate, tokens: int, call: Attempt, money: Turn) -> tuple[ports.Permit, ports.Reservation]:
+    """Wait for money and for a place, without the one while the other is waited for, until both are there at once.
+
+    A call goes ahead of those who wait where it has had its turn. So it waits once for each, unless others have taken
+    what was there, and nobody who waits is overtaken by more calls than had been served before.
+    """
+    while True:
+        held: ports.Reservation | None = await money.wait()
+        assert held is not None
+        permit = gate.try_take(tokens, ahead=True)
+        if permit is not None:
+            return permit, held
+        held.release()
+        held = None
+
+        def along() -> bool:
+            nonlocal held
+            held = money.at_once()
+            return held is not None
+
+        try:
+            permit = await _wait(gate, tokens, call, along)
+        except BaseException:
+            if held is not None:  # cancelled in the moment of its turn
+                held.release()
+            raise
+        if permit is not None and held is not None:
+            return permit, held
 
 
 def _standing(call: Attempt) -> Standing:

@@ -5,11 +5,12 @@ from typing import TypeVar
 
 from coordinator.domain import ports
 from coordinator.domain.calls import Attempt
-from coordinator.domain.errors import Fault
+from coordinator.domain.errors import Fault, Unsent
 from coordinator.domain.events import Kind
 from coordinator.domain.layer import Handler
 from coordinator.domain.limits import RetryLimits
-from coordinator.domain.outcomes import consequence, permits
+from coordinator.domain.model import Answered
+from coordinator.domain.outcomes import Outcome, consequence, outcome, permits
 
 A = TypeVar("A", bound=Attempt)
 R = TypeVar("R")
@@ -20,7 +21,8 @@ class Retry:
 
     A wait that the outside asked for comes before it, so that those who were turned away together do not come back
     together. No wait reaches beyond the call's deadline: then the failure stands. Every attempt passes what stands
-    inside of this layer again: gate, money, breaker and timeout.
+    inside of this layer again: gate, money, breaker and timeout. An attempt for which nothing was sent is none that the
+    retry budget counts.
 
     See "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
 
@@ -42,10 +44,17 @@ class Retry:
         while True:
             try:
                 reply = await then(call)
+            except Answered:
+                if not first:
+                    self._budget.helped(call.dependency)
+                raise
+            except Unsent:
+                continue
             except Fault as fault:
-                if first:
+                unsent = outcome(fault) is Outcome.UNSENT
+                if first and not unsent:
                     self._budget.request(call.dependency)
-                wait = self._wait(call, fault)
+                wait = self._wait(call, fault, free=unsent)
                 if wait is None:
                     raise
                 _tell(call, fault, wait)
@@ -57,9 +66,9 @@ class Retry:
             call.scope.run.waited("retries", wait)
             await asyncio.sleep(wait)
             call = call.again()
-            first = False
+            first = first and unsent
 
-    def _wait(self, call: Attempt, fault: Fault) -> float | None:
+    def _wait(self, call: Attempt, fault: Fault, *, free: bool) -> float | None:
         limits = self._limits
         if call.attempt >= limits.attempts or not fault.transient:
             return None
@@ -70,7 +79,7 @@ class Retry:
             wait += fault.retry_after
         if call.scope.run.loop.time() + wait >= call.deadline:
             return None
-        return wait if self._budget.retry(call.dependency) else None
+        return wait if free or self._budget.retry(call.dependency) else None
 
 
 def _tell(call: Attempt, fault: Fault, wait: float) -> None:

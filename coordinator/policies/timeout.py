@@ -4,9 +4,9 @@ import asyncio
 import math
 from typing import TypeVar
 
-from coordinator.domain.calls import Attempt
+from coordinator.domain.calls import Attempt, ModelCall
 from coordinator.domain.effects import Effect
-from coordinator.domain.errors import CoordinatorError, Fault, Reached, UnknownOutcome
+from coordinator.domain.errors import CoordinatorError, Fault, Reached, UnknownOutcome, Unsent
 from coordinator.domain.layer import Handler
 from coordinator.domain.result import Issue
 from coordinator.domain.timer import Alarms, Timer
@@ -25,7 +25,8 @@ class Timeout:
         alarms: wakes the timers of all attempts; the loop does, when left out.
 
     Raises:
-        Fault: `timeout`, reached maybe, of a call that reads or may be repeated.
+        Fault: `timeout`, reached maybe, of a call that reads or may be repeated; not reached, of one that waited for
+            the reply to another's request.
         UnknownOutcome: an effect was sent, and whether it happened is not known.
     """
 
@@ -45,10 +46,11 @@ class Timeout:
         except asyncio.CancelledError:
             _note_cut_off(call)
             raise
-        except TimeoutError:
+        except TimeoutError as error:
             if not timer.expired:
                 raise
-        raise _lost(call)
+            unsent = _unsent(error)
+        raise _lost(call, unsent)
 
 
 def _note_cut_off(call: Attempt) -> None:
@@ -60,10 +62,22 @@ def _note_cut_off(call: Attempt) -> None:
     call.scope.run.note(issue, call.scope.agent, call.step)
 
 
-def _lost(call: Attempt) -> CoordinatorError:
+def _unsent(error: TimeoutError) -> Unsent | None:
+    """Return why nothing had been sent when the timer cancelled the call, if so."""
+    cut_off = error.__cause__
+    cause = cut_off.__cause__ if cut_off is not None else None
+    return cause if isinstance(cause, Unsent) else None
+
+
+def _lost(call: Attempt, unsent: Unsent | None) -> CoordinatorError:
     message = f"{call.dependency} gave no answer in {call.timeout:g} s"
+    if unsent is not None:
+        fault = Fault(message, reached=Reached.NO, code="timeout")
+        fault.__cause__ = unsent
+        return fault
     if call.effect is Effect.READ or call.keyed:
-        return Fault(message, reached=Reached.MAYBE, code="timeout")
+        hint = "raise model_timeout_s, or choose another model" if isinstance(call, ModelCall) else ""
+        return Fault(message, reached=Reached.MAYBE, code="timeout", hint=hint)
     return UnknownOutcome(
         f"{message}, and whether its effect ({call.effect.value}) happened is not known",
         hint="a person must look before it is tried again",

@@ -19,6 +19,7 @@ from coordinator.pipelines import Holders
 from coordinator.simulate.bounds import bounds_of
 from coordinator.simulate.drawing import Plan, Visit
 from coordinator.simulate.stage import Stage
+from coordinator.simulation.arrivals import Arrivals
 from coordinator.simulation.chance import Dice, Names
 from coordinator.simulation.clock import Deadlock, VirtualLoop
 from coordinator.simulation.fingerprint import Fingerprint
@@ -161,9 +162,10 @@ class _World:
         # The policies know the holders by protocols that need not tell their state; those that app builds all do.
         self._ledger = ledger = Touched(cast(Books, built.ledger))
         held = changed(built, ledger=ledger)
-        self._invariants = Invariants(cast(Watched, held), bounds_of(self._plan.settings), ledger.touched)
-        probes = Probes(held.breakers, self._invariants.breach)
-        return changed(held, faults=(probes, *held.faults), model_faults=(probes, *held.model_faults))
+        bounds = bounds_of(self._plan.settings)
+        self._invariants = Invariants(cast(Watched, held), bounds, ledger.touched)
+        watches = (Probes(held.breakers, self._invariants.breach), Arrivals(bounds.limits, self._invariants.breach))
+        return changed(held, faults=(*watches, *held.faults), model_faults=(*watches, *held.model_faults))
 
     def _stamp(self) -> float:
         return self._plan.start + self._loop.time()

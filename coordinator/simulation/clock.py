@@ -29,8 +29,12 @@ _UNNAMED = "task"
 _Events = list[tuple[SelectorKey, int]]
 
 
+# Turns at one virtual instant. Ten thousand runs that start at once take a few hundred; what takes so many never ends.
+MOST_TURNS = 1_000_000
+
+
 class Deadlock(RuntimeError):
-    """Every task waits for another: nothing is ready, nothing is scheduled, no thread is out."""
+    """Every task waits for another: nothing is ready, nothing is scheduled, no thread is out; or no time passes."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -61,6 +65,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self, seed: int | str | None = None) -> None:
         self._now = 0.0
         self._out = 0
+        self._turns = 0
+        """Taken since time last passed."""
         self._dice = None if seed is None else random.Random(f"order {seed}")  # noqa: S311 - to repeat, not to hide
         super().__init__(_Jumping(self))
         self.births = itertools.count()
@@ -77,8 +83,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if self.waits_outside():
             return select(None)
         if timeout is None:
-            raise Deadlock(_told(self))
+            raise Deadlock(_told(self, "deadlock: every task waits and nothing will wake one"))
         self._now += timeout
+        self._turns = 0
         return []
 
     def waits_outside(self) -> bool:
@@ -103,6 +110,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._out -= 1
 
     def _run_once(self) -> None:
+        self._turns += 1
+        if self._turns > MOST_TURNS:
+            self._turns = 0
+            raise Deadlock(_told(self, f"livelock: {MOST_TURNS:,} turns in which no time passed"))
         dice = self._dice
         if dice is None:
             super()._run_once()  # type: ignore[misc]  # private in the stubs, and the one place where turns are taken
@@ -126,6 +137,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         timers, ready = self._scheduled, self._ready
         if not ready and not self._stopping and not self.waits_outside():
             self._now = max(self._now, self._next())
+            self._turns = 0
         if not timers or timers[0]._when > self._now:
             return
         due = []
@@ -230,6 +242,5 @@ def _steps(handle: Any) -> bool:
     return isinstance(getattr(handle._callback, "__self__", None), BornTask)
 
 
-def _told(loop: asyncio.AbstractEventLoop) -> str:
-    lines = [places(task) for task in asyncio.all_tasks(loop)]
-    return "\n  ".join(["deadlock: every task waits and nothing will wake one", *sorted(lines)])
+def _told(loop: asyncio.AbstractEventLoop, what: str) -> str:
+    return "\n  ".join([what, *sorted(places(task) for task in asyncio.all_tasks(loop))])

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from coordinator.domain.ports import Chance, Errand, Stragglers
+from coordinator.domain.errands import Errand, Stragglers
+from coordinator.domain.ports import Chance
 
 T = TypeVar("T")
 

@@ -48,6 +48,10 @@ class Touched:
         """Pass on; see the port."""
         return _Noted(self, accounts, self._ledger.reserve(accounts, amount, minimum))
 
+    def take(self, claim: ports.Claim, *, ahead: bool = False) -> ports.Reservation | None:
+        """Pass on; see the port."""
+        return self._noted(claim.accounts, self._ledger.take(claim, ahead=ahead))
+
     async def hold(self, claim: ports.Claim, deadline: float) -> ports.Reservation | None:
         """Pass on; see the port."""
         return self._noted(claim.accounts, await self._ledger.hold(claim, deadline))

@@ -139,9 +139,13 @@ class Folder:
             raise _invalid(name, "unreadable_file", f"cannot be read: {_reason(error)}") from None
         with os.fdopen(handle, "rb") as file:
             try:
-                if not stat.S_ISREG(os.fstat(handle).st_mode):
+                state = os.fstat(handle)
+                if not stat.S_ISREG(state.st_mode):
                     raise _invalid(name, "not_a_text_file", "is not a regular file")
-                return file.read(self.max_bytes + 1)
+                # Room for what is there: making room for the largest file costs twice as much as reading a small one.
+                data = file.read(min(state.st_size, self.max_bytes) + 1)
+                grows = len(data) > state.st_size
+                return data + file.read(self.max_bytes + 1 - len(data)) if grows else data
             except OSError as error:
                 raise _invalid(name, "unreadable_file", f"cannot be read: {_reason(error)}") from None
 

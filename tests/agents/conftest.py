@@ -1,5 +1,6 @@
 """The real teams with a model that plays a script: what happened, and how it ended."""
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from agents import team
 from coordinator import Coordinator, Event, Kind, RunResult, Settings, Team
+from coordinator.domain.model import ModelReply, ModelRequest
 from coordinator.models.scripted import ScriptedModel, ScriptedReply
 
 DATA = Path(__file__).parents[2] / "scenarios" / "data"
@@ -85,10 +87,19 @@ class Play:
         return self.says(REVIEWER, {"decision": decision, "reasons": [f"it was {decision}"]}, **more)
 
     async def run(
-        self, request: str, *script: dict[str, Any], of: Team = team, user: str | None = "u-7", **settings: Any
-    ) -> Played:
-        """Run *request*, by the script or, without one, by the offline model."""
-        models = {"scripted": ScriptedModel([ScriptedReply.model_validate(reply) for reply in script])}
+        self, request: str, *script: dict[str, Any], of: Team = team, user: str | None = "u-7", stuck: str = "",
+        **settings: Any,
+    ) -> Played:  # fmt: skip
+        """Run *request*, by the script or, without one, by the offline model; who is told *stuck* never answers."""
+        scripted = ScriptedModel([ScriptedReply.model_validate(reply) for reply in script])
+
+        async def answer(model: str, request: ModelRequest) -> ModelReply:
+            await asyncio.sleep(1)
+            if stuck and stuck in str(request.messages[0]):
+                await asyncio.sleep(10_000)
+            return await scripted(model, request)
+
+        models = {"scripted": answer if stuck else scripted}
         chosen = {"models": {"small": "scripted", "large": "scripted"}} if script else {}
         played = Played()
         async with Coordinator(

@@ -145,6 +145,26 @@ async def test_a_model_that_goes_down_after_the_evidence_keeps_the_work(play) ->
     assert played.tools["record_escalation", "ok"] == 1
 
 
+@pytest.mark.parametrize(
+    ("who", "status", "code", "words"),
+    [
+        ("You gather", "escalated", "could_not_look", "analyst was not done at the soft deadline"),
+        ("You write", "escalated", "no_draft", "SW7301042"),
+        ("You review", "flagged", "not_reviewed", TEXTS[0]),
+    ],
+    ids=["analyst", "writer", "reviewer"],
+)
+async def test_with_a_member_who_is_stuck_the_desk_has_said_something_before_its_deadline(
+    play, who, status, code, words
+) -> None:
+    script = [*play.opening(), play.findings(), play.draft(TEXTS[0])]
+    played = await play.run(REQUEST, *script, stuck=who, deadline_s=60, model_timeout_s=1000)
+    assert (played.ended.status, played.ended.code, played.ended.stop_reason) == (status, code, "soft_deadline")
+    assert words in played.ended.text
+    assert 48 <= played.ended.duration_s < 52
+    assert played.tools["record_escalation", "ok"] == (status == "escalated")
+
+
 async def test_a_refusal_for_good_is_not_recovered_from(play) -> None:
     played = await play.run(REQUEST, {"fail": "error", "times": None}, run_usd=0.000001)
     assert (played.ended.status, played.ended.code) == ("refused", "budget_exhausted")

@@ -1,6 +1,8 @@
 """Laws of started runs: they belong to the coordinator, a key starts one run, watchers cannot hurt them."""
 
 import asyncio
+from collections.abc import Awaitable
+from typing import Any
 
 import pytest
 
@@ -117,6 +119,25 @@ async def test_events_come_live_and_late_and_from_any_number_on() -> None:
     assert [event.seq for event in live] == list(range(1, len(live) + 1))
     assert (live[0].kind, live[-1].kind) == (Kind.RUN_STARTED, Kind.RUN_ENDED)
     assert late == live[2:]
+
+
+@pytest.mark.real_time
+async def test_a_handle_is_watched_and_cancelled_in_the_loop_of_its_run_alone() -> None:
+    async with fresh() as coordinator:
+        handle = coordinator.start("100")
+
+        async def elsewhere() -> list[str]:
+            return [await refused(handle.result()), await refused(handle.cancel()), await refused(anext(watching))]
+
+        async def refused(asked: Awaitable[Any]) -> str:
+            with pytest.raises(Invalid) as caught:
+                await asyncio.wait_for(asked, 5)
+            return caught.value.code
+
+        watching = handle.events()
+        assert await asyncio.to_thread(lambda: asyncio.run(elsewhere())) == ["wrong_loop"] * 3
+        assert not handle.done
+        assert (await handle.cancel()).status is Status.CANCELLED
 
 
 async def test_a_reader_that_is_too_slow_is_dropped_with_a_marker() -> None:

@@ -1,5 +1,6 @@
 """`coordinator run`: the reply on standard output, everything else on standard error, the status as the exit code."""
 
+import io
 import json
 import os
 import signal
@@ -10,9 +11,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from coordinator.cli.exits import OF_STATUS
-from coordinator.domain.result import Status
+from coordinator.cli.report import tell
+from coordinator.domain.result import Issue, RunResult, Status
 
 Said = tuple[int, str, str]
 Command = Callable[..., Said]
@@ -290,3 +293,14 @@ def test_run_that_is_interrupted_again_and_again_ends_with_130(pause: float, hom
         _, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "Traceback" not in err
+
+
+def test_what_the_reply_says_itself_is_not_told_again_beside_its_cause() -> None:
+    said = io.StringIO()
+    cause, reason = Issue(code="denied", message="wrong key"), Issue(code="could_not_look", message="nobody could look")
+    for issues in ([cause, reason], [reason]):
+        text = "This goes to a person: nobody could look."
+        tell(RunResult(status=Status.ESCALATED, text=text, issues=issues), Console(file=said, width=200))
+    assert [line for line in said.getvalue().splitlines() if line.startswith("!")] == [
+        "! denied: wrong key", "! could_not_look: nobody could look",
+    ]  # fmt: skip

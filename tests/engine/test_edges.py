@@ -350,6 +350,12 @@ def test_the_soft_deadline_is_four_fifths_of_the_hard_one_unless_said() -> None:
     assert Settings(world={}, deadline_s=100, soft_deadline_s=50).limits().soft_deadline_s == 50
 
 
+def test_a_hard_deadline_that_nobody_wrote_gives_way_to_the_soft_one() -> None:
+    settings = Settings(world={}, soft_deadline_s=400, surfaces={"slow": {"soft_deadline_s": 800}})
+    for limits, soft in ((settings.limits(), 400), (settings.limits(settings.surfaces["slow"]), 800)):
+        assert (limits.soft_deadline_s, limits.deadline_s) == (soft, soft / 0.8)
+
+
 @pytest.mark.parametrize("answer", [None, "text", Usage(-5, 0)])
 async def test_an_adapter_that_answers_nonsense_fails_the_call_and_holds_no_money(answer: object) -> None:
     @agent()

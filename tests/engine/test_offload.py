@@ -123,6 +123,44 @@ async def test_an_abandoned_thread_leaves_its_place_to_others_until_there_are_to
     assert await threads(free) == "result"
 
 
+@pytest.mark.real_time
+async def test_who_waited_for_a_thread_is_refused_when_too_many_have_been_abandoned_meanwhile() -> None:
+    stragglers = Stragglers(most=1)
+    threads = Threads(stragglers, most=1)
+    stuck, other = Stuck(), Stuck()
+    first = begin(threads(stuck))
+    await stuck.until_it_begins()
+    second = begin(threads(other))
+    await asyncio.sleep(0)
+    await cancelled(first)
+    with pytest.raises(Refused) as refused:
+        await second
+    assert (refused.value.code, other.began.is_set()) == ("stragglers_full", False)
+    stuck.free.set()
+    assert await stragglers.drained(5) == 0
+
+
+@pytest.mark.real_time
+async def test_threads_that_are_abandoned_together_are_never_more_than_may_be() -> None:
+    stragglers = Stragglers(most=3)
+    threads = Threads(stragglers, most=2)
+    work = [Stuck() for _ in range(8)]
+    tasks = [begin(threads(one)) for one in work]
+    for room in (work[:2], work[2:3]):  # of the second two, only one has room
+        for one in room:
+            await one.until_it_begins()
+        for one, task in zip(work, tasks, strict=True):
+            if one.began.is_set():
+                task.cancel()
+        await asyncio.wait(tasks, timeout=0)
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [isinstance(error, Refused) for error in ended] == [False] * 3 + [True] * 5
+    assert sum(one.began.is_set() for one in work) == len(stragglers.snapshot().working) == 3
+    for one in work:
+        one.free.set()
+    assert await stragglers.drained(5) == 0
+
+
 async def test_inline_work_takes_seeded_virtual_time_and_is_done_in_the_loop() -> None:
     inline = Inline(Stragglers(), lambda: 0.5, longest_s=4)
     assert await inline(threading.current_thread) is threading.main_thread()

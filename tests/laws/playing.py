@@ -95,6 +95,8 @@ def wrong(played: Played, calm: Played, act: Act) -> list[str]:
         found.append(f"other runs ended {played.others}")
     if act is stepping.deadline and played.status != "failed":
         found.append(f"a run whose deadline came ended {played.status}")
+    if act is stepping.soft_deadline and played.status == "completed":
+        found.append("a run whose soft deadline ended a member ended completed")
     if act is stepping.crash and played.status == "completed":
         found.append("a run in which something crashed ended completed")
     return [f"{act.__name__} at {played.place}: {what}" for what in found]

@@ -32,6 +32,8 @@ OFTEN = 8
 """Cancellations in a row."""
 
 PATIENCE_S = 2.0
+NEAR_S = 1e-6
+"""Two times that are nearer than this were meant to be the same."""
 """How long a coordinator is drained."""
 
 _PRIVATE = ("asyncio/taskgroups.py", "asyncio/locks.py")
@@ -235,6 +237,19 @@ def deadline(moment: Moment) -> bool:
     return timer is not None
 
 
+def soft_deadline(moment: Moment) -> bool:
+    """The run's soft deadline comes, and ends the delegations under way."""
+    run, limits = _deadline(moment), moment.loop.coordinator.settings.limits()
+    if run is None:
+        return False
+    when = run.when - limits.deadline_s + limits.soft_deadline_s
+    timers = [timer for timer, (_, of_the_run) in moment.loop.timers.items() if of_the_run]
+    soft = [timer for timer in timers if abs(timer.when - when) < NEAR_S]
+    for timer in soft:
+        timer.expire()
+    return bool(soft)
+
+
 def stand_still(moment: Moment) -> bool:
     """The process stands still until the run's deadline: everything that is due by then comes at once."""
     timer = _deadline(moment)
@@ -293,7 +308,7 @@ def drain_and_go(moment: Moment) -> bool:
 
 ACTS: Sequence[Act] = (
     cancel, cancel_as_it_comes, cancel_twice, cancel_often, cancel_every_task, lose_task, lose_task_as_it_comes,
-    deadline, stand_still, timeout, crash, fault,
+    deadline, soft_deadline, stand_still, timeout, crash, fault,
 )  # fmt: skip
 LEAVING: Sequence[Act] = (leave, leave_and_go, drain, drain_and_go)
 

@@ -1,12 +1,14 @@
 """Law 7: two tenants never see each other's words, whatever fails, in whatever order things happen.
 
-Every tenant's task, data and errors carry a canary. Model, tools and observer look at all that reaches them.
+Every tenant's task, data and errors carry a canary. Model, tools and observer look at all that reaches them. Some
+requests of all tenants are equal to the letter; then it is the model's reply that carries the canary of who sent it.
 """
 
 import asyncio
 import json
 import re
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import pytest
@@ -21,15 +23,19 @@ from coordinator.domain.money import Usage
 from coordinator.domain.scope import RunState
 from coordinator.engine import tools as tool_core
 from coordinator.models.simulated import BAD_DAY, SimulatedModel
+from coordinator.policies import coalescing
 from coordinator.simulation.chance import Dice, Names, pick
 from coordinator.simulation.clock import VirtualLoop
 from coordinator.simulation.faults import draw_faults
+from coordinator.stores.memory.replies import Replies
 
 pytestmark = pytest.mark.real_time  # every world owns its loop
 
 TENANTS = ["ash", "birch", "cedar"]
 CANARY = re.compile(r"canary-(\w+)")
 SEEDS, RUNS = 12, 24
+ASKING: ContextVar[str] = ContextVar("ASKING")
+"""The tenant on whose behalf the model is called; nothing in its request tells."""
 
 
 class Lost(ValueError):
@@ -48,6 +54,7 @@ class Watch:
     def __init__(self):
         self.leaks = []
         self.seen = 0
+        self.reused = set()
 
     def look(self, tenant, where, words):
         found = set(CANARY.findall(words))
@@ -89,7 +96,11 @@ async def analyst(brief: Brief, ctx: AgentContext) -> Answer:
 
 @agent(delegates=[analyst])
 async def manager(brief: Brief, ctx: AgentContext) -> str:
-    """Asks the analyst twice at once."""
+    """Says good morning like everybody, then asks the analyst twice at once."""
+    tenant, second = ctx.tenant.tenant, int(asyncio.get_running_loop().time())
+    for _ in range(2):
+        greeting = await ctx.ask(f"good morning, it is {second}")
+        ctx.resources.watch.look(tenant, "a reply", greeting)
     briefs = [Brief(request=brief.request, goal=goal) for goal in "ab"]
     reports = await ctx.gather(*(ctx.delegate(analyst, one) for one in briefs))
     return " ".join(str(report.output or report.message) for report in reports)
@@ -100,6 +111,8 @@ async def words(model, request):
     text = request.messages[-1].text or request.messages[1].text
     said = " ".join(f"canary-{name}" for name in CANARY.findall(str(request.messages)))
     usage = Usage(len(text), 10)
+    if not said:
+        return ModelReply(f"good morning, canary-{ASKING.get()}", (), StopReason.END, usage, "m:m")
     if request.tools and len(request.messages) < 4:
         use = ToolUse(f"u{len(request.messages)}", "find", json.dumps({"word": f"{said} {len(request.messages)}"}))
         return ModelReply("", (use,), StopReason.TOOL_USE, usage, "m:m")
@@ -114,10 +127,14 @@ async def world(seed, watch):
         yield Desk(watch)
 
     def observe(event):
+        watch.reused.add(event.data.get("reuse"))
         watch.look(event.tenant, f"event {event.kind}", json.dumps(dict(event.data), default=str))
 
     team = Team(manager, resources=desks)
-    settings = Settings(models={"small": "m"}, prices={"m:*": {"input": 0.1, "output": 0.1}}, world={}, deadline_s=60)
+    settings = Settings(
+        models={"small": "m"}, prices={"m:*": {"input": 0.1, "output": 0.1}}, world={}, deadline_s=60,
+        cache={"for_s": 60},
+    )  # fmt: skip
     coordinator = Coordinator(
         team, settings, observers=[observe], ports=Ports(loop.time, Names(), dice.stream("chance")),
         models={"m": SimulatedModel(words, dice.stream("model"), mishaps=BAD_DAY)},
@@ -128,6 +145,7 @@ async def world(seed, watch):
     async def visit(number):
         tenant = pick(TENANTS, chance)
         await asyncio.sleep(5 * chance())
+        ASKING.set(tenant)
         result = await coordinator.run(f"ask {number} about canary-{tenant}", tenant=tenant)
         watch.look(tenant, "a result", result.model_dump_json())
 
@@ -144,6 +162,7 @@ def leaks(seeds=SEEDS):
         with asyncio.Runner(loop_factory=lambda: VirtualLoop(seed)) as runner:  # noqa: B023 - called at once
             runner.run(world(seed, watch))
     assert watch.seen > 100
+    assert watch.reused >= {"cache", "flight"}
     return watch.leaks
 
 
@@ -198,9 +217,20 @@ def shared_desk(monkeypatch):
     monkeypatch.setattr(Coordinator, "furnish", furnish)
 
 
+def one_cache(monkeypatch):
+    get, keep = Replies.get, Replies.keep
+    monkeypatch.setattr(Replies, "get", lambda self, tenant, digest: get(self, "all", digest))
+    monkeypatch.setattr(Replies, "keep", lambda self, tenant, digest, reply: keep(self, "all", digest, reply))
+
+
+def one_line(monkeypatch):
+    monkeypatch.setattr(coalescing, "_key", lambda call: ("all", call.dependency, call.digest))
+
+
 DEFECTS = [
     (shared_passages, "context"), (shared_arguments, "argument"), (remembered_errors, "result|brief|argument"),
     (talkative_events, "event"), (shared_desk, "data"),
+    (one_cache, "reply"), (one_line, "reply"),
 ]  # fmt: skip
 
 

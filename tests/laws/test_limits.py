@@ -147,7 +147,7 @@ def _gives_all_back(bucket: Bucket, amount: float, taken_at: float, now: float) 
     bucket._limiter._level = max(0.0, bucket.level - amount)
 
 
-def _gives_back_twice(meter: Meter, tokens: int, taken_at: float) -> None:
+def _gives_back_twice(meter: Meter, tokens: int, taken_at: float, quota: object) -> None:
     for bucket, amount in ((meter._requests, 1), (meter._tokens, tokens)):
         if bucket is not None:
             bucket._limiter._level = max(0.0, bucket.level - 2 * amount)

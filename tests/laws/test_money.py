@@ -17,6 +17,7 @@ from coordinator import AgentContext, Brief, Coordinator, Settings, Team, agent,
 from coordinator.domain.calls import ModelCall, ToolCall, ToolReply
 from coordinator.domain.content import Message, Origin, StopReason, Text
 from coordinator.domain.errors import CoordinatorError, Fault, Reached, Refused, UnknownOutcome
+from coordinator.domain.limits import GateLimits
 from coordinator.domain.model import ModelReply, ModelRequest
 from coordinator.domain.money import Price, Usage
 from coordinator.domain.ports import Account, Claim, Notice
@@ -24,10 +25,13 @@ from coordinator.domain.scope import RunLimits, RunState, Scope, TenantContext
 from coordinator.policies.accounts import SECONDS_PER_DAY, Accounts
 from coordinator.policies.budget import Budget
 from coordinator.policies.pricing import ModelPrices, ToolPrices
+from coordinator.policies.rate_limit import RateLimit
 from coordinator.simulation.clock import Deadlock, VirtualLoop
 from coordinator.stores.memory import books
 from coordinator.stores.memory import ledger as ledger_store
 from coordinator.stores.memory.books import Ask, Book
+from coordinator.stores.memory.estimates import Estimates
+from coordinator.stores.memory.gates import Gates
 from coordinator.stores.memory.ledger import Ledger, Reservation
 from coordinator.stores.memory.waiting import WaitingRoom
 
@@ -124,6 +128,7 @@ class World:
         prices = ModelPrices({"m:m": PRICE}, SHORTEST)
         self.model = Budget(self.ledger, self.accounts, prices)
         self.tool = Budget(self.ledger, self.accounts, ToolPrices())
+        self.gate = RateLimit(Gates(GateLimits(requests=chance.choice([math.inf, 20]), window_s=1.0)), Estimates())
         self.billed = chance.randint(1, INPUT)
         """Tokens of the prompt; a tokenizer makes the same of it every time."""
         self.overbills = chance.random() < 0.2
@@ -176,7 +181,7 @@ class World:
     async def attempt(self, budget: Budget, call: Any, then: Any, *, inside: bool) -> None:
         asked = self.loop.time()
         try:
-            await budget(call, then)
+            await self.gate(call, lambda sent: budget(sent, then))
             waiters = self.ledger.waiters
             if waiters and self.chance.random() < 0.05:  # the very moment in which one of them may have been granted it
                 self.chance.choice(waiters).cancel()
@@ -199,7 +204,7 @@ class World:
             if told["ceiling"] - kept >= 20 * least:
                 assert told["settled"] >= 0.95 * (told["ceiling"] - kept), told
         elif no.code == "deadline_out_of_reach":
-            assert self.loop.time() >= call.deadline
+            assert "rate limit" in no.message or self.loop.time() >= call.deadline
         else:
             assert no.code == "budget_exhausted"
 
@@ -278,7 +283,7 @@ def test_no_account_is_overspent_and_nobody_waits_for_ever_in_5000_worlds() -> N
 # ------------------------------------------------------------------------------------------------- planted defects
 
 
-def _ignore_what_is_held(ask: Ask) -> Any:
+def _ignore_what_is_held(ask: Ask, *, ahead: bool = False) -> Any:
     short = next((book for book, kept in ask.parts if book.ceiling - kept - book.settled < ask.minimum), None)
     return books.exhausted(short, 0, ask) if short else ask.amount
 
@@ -286,7 +291,7 @@ def _ignore_what_is_held(ask: Ask) -> Any:
 _grant = Ask.grant
 
 
-def _refuse_what_is_held(ask: Ask) -> Any:
+def _refuse_what_is_held(ask: Ask, *, ahead: bool = False) -> Any:
     found = _grant(ask)
     return books.exhausted(found, 0, ask) if isinstance(found, Book) else found
 

@@ -17,11 +17,11 @@ from coordinator import Coordinator, Team
 from coordinator.domain.events import Event, Kind
 from coordinator.domain.scope import RunState
 from coordinator.domain.timer import Timer
-from coordinator.engine import context
+from coordinator.engine import run as engine_run
 from coordinator.engine.apart import Apart
 from coordinator.engine.channel import Channels
+from coordinator.engine.context import Context
 from coordinator.engine.slots import Slots
-from coordinator.engine.together import first
 from coordinator.policies import rate_limit
 from coordinator.policies.admission import Admission
 from coordinator.policies.budget import Budget
@@ -30,7 +30,7 @@ from coordinator.stores.memory.gate import Gate
 from coordinator.stores.memory.waiting import WaitingRoom
 from tests.laws import stepping
 from tests.laws.playing import BEFORE, Piece, play, wrong
-from tests.laws.stepping import ACTS, LEAVING, Act, Boom
+from tests.laws.stepping import ACTS, LEAVING, Act, Boom, soft_deadline
 from tests.laws.workshop import asks, scenarios, smith, workplace, workshop
 
 pytestmark = pytest.mark.real_time  # every run is played in a loop of its own
@@ -134,7 +134,8 @@ def test_the_workshop_meets_with_everything_that_can_be_waited_for_or_held() -> 
 
 def test_every_way_of_stopping_a_run_is_possible_somewhere() -> None:
     for act in (*ACTS, *LEAVING):
-        assert any(play(WORKSHOP["tools"], at, act).done for at in range(1, 20)), act.__name__
+        piece = WORKSHOP["delegations" if act is soft_deadline else "tools"]
+        assert any(play(piece, at, act).done for at in range(1, 20)), act.__name__
 
 
 # What follows are defects, each of which must be found by the act that stands beside it.
@@ -188,23 +189,18 @@ def forgets_the_alarm(self: Timer, *error: Any) -> None:
     exit_timer(self, *error)
 
 
-def leaves_the_streams_open(self: Channels) -> None:
-    for envelope in list(self._working):
-        self._call_off(envelope)
+def leaves_the_streams_open(self: Channels) -> bool:
+    self.call_off()
+    return bool(self._working)
+
+
+async def waits_until_it_has_ended(task: asyncio.Task[Any], *_: object) -> None:
+    await asyncio.wait([task])
 
 
 def never_says_how_a_tool_ended(self: RunState, kind: Kind, *given: Any) -> None:
     if kind is not Kind.TOOL_ENDED:
         emit(self, kind, *given)
-
-
-async def raises_the_first_error(branches: Any) -> Any:
-    try:
-        async with asyncio.TaskGroup() as group:
-            running = [group.create_task(branch) for branch in branches]
-    except BaseExceptionGroup as errors:
-        raise first(errors) from None
-    return [task.result() for task in running]
 
 
 async def waits_for_all_before_it_closes(self: Coordinator, *error: Any) -> None:
@@ -229,10 +225,12 @@ DEFECTS: list[tuple[Any, str, Any, str, Act, str]] = [
     (Slots, "take", takes_without_a_thought_of_leaving, "plan", stepping.crash, "slots"),
     (Timer, "__exit__", forgets_the_alarm, "delegations", stepping.cancel, "timer"),
     (Channels, "close", leaves_the_streams_open, "delegations", stepping.deadline, "inbox"),
+    (Context, "flag", nothing, "delegations", stepping.soft_deadline, "a run whose soft deadline"),
     (Apart, "_account", nothing, "own world", stepping.cancel, "a task"),
     (RunState, "emit", never_says_how_a_tool_ended, "tools", stepping.timeout, "tool"),
     (Coordinator, "__aexit__", waits_for_all_before_it_closes, "threads", stepping.leave_and_go, "bench: open"),
-    (context, "together", raises_the_first_error, "torn", stepping.cancel, "a run that was cancelled ended"),
+    (engine_run, "grace", waits_until_it_has_ended, "deaf", stepping.cancel, "a cancelled run took"),
+    (Channels, "_leave", nothing, "deaf", stepping.cancel, "a cancelled run took"),
 ]
 
 

@@ -27,11 +27,11 @@ from coordinator import (
 from coordinator.app import Ports
 from coordinator.domain.calls import Task
 from coordinator.domain.content import StopReason, ToolUse
+from coordinator.domain.errands import Offload, Stragglers
 from coordinator.domain.errors import CoordinatorError
 from coordinator.domain.events import Observer
 from coordinator.domain.model import Model, ModelReply, ModelRequest
 from coordinator.domain.money import Usage
-from coordinator.domain.ports import Offload, Stragglers
 from coordinator.domain.surfaces import Tenant
 from coordinator.engine.offload import Threads
 from coordinator.models.offline.engine import OfflineModel
@@ -177,6 +177,30 @@ class Words:
         return ModelReply('{"text":"x"}', (), StopReason.END, usage, "m:m")
 
 
+@agent(tools=[look, note, count, scan], parallel=1)
+async def deaf(brief: Brief, ctx: AgentContext) -> str:
+    """Swallows its end, and takes its time."""
+    await ctx.use(note, {"word": "a"})
+    await unheard(2)
+    return "at last"
+
+
+@agent(delegates=[deaf])
+async def headstrong(brief: Brief, ctx: AgentContext) -> str:
+    """Delegates to the deaf one, and hears no better."""
+    report = await ctx.delegate(deaf, brief)
+    await unheard(1)
+    return str(report.output)
+
+
+async def unheard(seconds: float) -> None:
+    """Wait, also when that is cancelled."""
+    try:
+        await asyncio.sleep(seconds)
+    except asyncio.CancelledError:
+        await asyncio.sleep(5)
+
+
 def inline(stragglers: Stragglers) -> Offload:
     """Do blocking work in the loop, after 25 ms."""
     return Inline(stragglers, lambda: 0.5)
@@ -288,6 +312,7 @@ def workshop() -> list[Piece]:
         Piece("own world", workplace(Team(smith, resources=own)), asks(world={}), left=own.left),
         Piece("threads", workplace(Team(smith, resources=shared), offload=Threads), asks(), left=shared.left),
         Piece("torn", workplace(Team(torn)), asks()),
+        Piece("deaf", workplace(Team(headstrong)), asks()),
         Piece(
             "crowd", workplace(Team(manager), **narrow), asks(),
             lambda coordinator: [asks()(coordinator), asks(tenant="o")(coordinator), asks()(coordinator)],

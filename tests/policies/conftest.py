@@ -56,7 +56,8 @@ class Calls:
             more.setdefault("effect", known.contract.effect)
             more.setdefault("keyed", known.contract.keyed)
         more.setdefault("dependency", f"{name}#0")
-        return ToolCall(step="run/turn1/tool1", name=name, raw=raw, tool=known, **more)
+        more.setdefault("step", "run/turn1/tool1")
+        return ToolCall(name=name, raw=raw, tool=known, **more)
 
 
 def find_elsewhere(what: str, limit: int = 3) -> str:

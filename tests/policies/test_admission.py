@@ -95,3 +95,38 @@ async def test_who_waits_beyond_the_deadline_is_refused_and_leaves_the_line(call
     door.leave(0)
     await first
     assert door.admission.snapshot().running == 0
+
+
+async def test_a_run_inside_another_is_refused_rather_than_wait_for_the_place_that_one_holds(calls):
+    admission = Admission(2, 5)
+
+    async def leaf(call: Any) -> str:
+        return "leaf"
+
+    async def tool(call: Any) -> Any:
+        await asyncio.sleep(0)  # both hold their places
+        return await asyncio.get_running_loop().create_task(admission(calls.of_run(), leaf))
+
+    refused = await asyncio.gather(*(admission(calls.of_run(), tool) for _ in range(2)), return_exceptions=True)
+    assert [error.code for error in refused] == ["admission_full"] * 2
+    assert all(error.retry_after >= 1 for error in refused)
+    assert await admission(calls.of_run(), tool) == "leaf"  # with a place to spare
+    assert (admission.snapshot().running, admission.snapshot().waiting) == (0, 0)
+
+
+async def test_what_a_run_has_left_behind_may_wait_as_everybody_does(calls, make):
+    door, past, left = Door(Admission(1, 5), calls), make(), []
+
+    async def manager(call: Any) -> None:
+        left.append(asyncio.get_running_loop().create_task(later()))
+
+    async def later() -> Any:
+        await asyncio.sleep(1)
+        return await door.knock(1)
+
+    await door.admission(past.of_run(), manager)
+    past.run.ended = True
+    first = door.knock(0)
+    await asyncio.sleep(2)
+    door.leave(0), door.leave(1)
+    assert await asyncio.gather(first, *left) == [0, 1]

@@ -13,10 +13,19 @@ from coordinator.domain.money import Price, Usage
 from coordinator.domain.ports import Account
 from coordinator.policies.budget import Budget
 from coordinator.policies.pricing import ModelPrices, ToolPrices
+from coordinator.policies.rate_limit import RateLimit
+from coordinator.stores.memory.estimates import Estimates
+from coordinator.stores.memory.gates import Gates
 from coordinator.stores.memory.ledger import Ledger
 
 PRICES = ModelPrices({"fake:m": Price(1_000_000, 2_000_000), "free:m": Price(0, 0)})
 BOUND = 318
+
+
+def waiting(budget: Budget) -> Any:
+    """Return a pipeline in which a call that lacks money waits for it."""
+    gate = RateLimit(Gates(), Estimates())
+    return lambda call, then: gate(call, lambda sent: budget(sent, then))
 
 
 def accounts(ceiling: int) -> Any:
@@ -51,7 +60,7 @@ async def test_a_call_that_does_not_fit_is_never_made(calls):
 
 async def test_a_hundred_calls_at_once_never_pass_the_ceiling(calls, replies):
     ledger = Ledger()
-    budget = Budget(ledger, accounts(BOUND * 10), PRICES)
+    budget = waiting(Budget(ledger, accounts(BOUND * 10), PRICES))
     peak = 0
 
     async def then(call: Any) -> Any:
@@ -175,7 +184,7 @@ async def test_a_conversation_whose_beginning_has_changed_is_bound_by_its_bytes(
 
 async def test_a_call_from_inside_a_priced_tool_never_waits(calls, replies):
     ledger = Ledger()
-    of_models = Budget(ledger, accounts(10_000 + BOUND), PRICES)
+    of_models = waiting(Budget(ledger, accounts(10_000 + BOUND), PRICES))
     of_tools = Budget(ledger, accounts(10_000 + BOUND), ToolPrices())
 
     async def model(call: Any) -> Any:
@@ -186,16 +195,16 @@ async def test_a_call_from_inside_a_priced_tool_never_waits(calls, replies):
         await asyncio.sleep(0.5)
         await asyncio.get_running_loop().create_task(of_models(calls.of_model(), model))
 
-    waiting = asyncio.get_running_loop().create_task(of_models(calls.of_model(), model))
+    first = asyncio.get_running_loop().create_task(of_models(calls.of_model(), model))
     with pytest.raises(Refused) as refused:
         await of_tools(calls.of_tool(), tool)
     assert refused.value.code == "budget_held"
-    assert (await waiting).cost == 20
+    assert (await first).cost == 20
 
 
 async def test_a_call_from_inside_a_tool_that_costs_nothing_waits(calls, replies):
     ledger = Ledger()
-    budget = Budget(ledger, accounts(BOUND + 20), PRICES)
+    budget = waiting(Budget(ledger, accounts(BOUND + 20), PRICES))
 
     async def model(call: Any) -> Any:
         await asyncio.sleep(1)

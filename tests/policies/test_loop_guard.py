@@ -74,15 +74,15 @@ async def test_the_calls_of_one_turn_are_judged_in_their_order(calls, replies):
     passed: list[int] = []
 
     async def core(call: Any) -> Any:
-        passed.append(call.index)
+        passed.append(call.step)
         await asyncio.sleep(0)
         return replies["tool"]
 
     pipeline = onion(core, Trace(OfTools()), Rights(), Contract(), LoopGuard())
     async with asyncio.TaskGroup() as tasks:
-        judged = [tasks.create_task(_code(pipeline, calls.of_tool(index=index))) for index in range(4)]
+        judged = [tasks.create_task(_code(pipeline, calls.of_tool(step=f"tool{place}"))) for place in range(4)]
     assert [task.result() for task in judged] == ["ok", "ok", "repeated_call", "repeated_call"]
-    assert passed == [0, 1]
+    assert passed == ["tool0", "tool1"]
 
 
 async def test_nothing_outside_the_guard_suspends(calls):

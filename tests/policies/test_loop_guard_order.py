@@ -8,7 +8,7 @@ import orjson
 import pytest
 from pydantic import BaseModel
 
-from coordinator import AgentContext, Brief, Coordinator, Settings, Team, agent, tool
+from coordinator import AgentContext, Brief, Coordinator, Effect, Settings, Team, agent, tool
 from coordinator.domain.content import StopReason, ToolResult, ToolUse
 from coordinator.domain.model import ModelReply, ModelRequest
 from coordinator.domain.money import Usage
@@ -33,10 +33,23 @@ async def look(word: str, limit: int = 3) -> str:
 @agent()
 async def helper(brief: Brief, ctx: AgentContext) -> Answer:
     """Helps."""
+    begun.append("helper")
     return Answer(text=brief.goal)
 
 
-@agent(tools=[look], delegates=[helper])
+@tool(effect=Effect.WRITE)
+async def pay(word: str) -> str:
+    """Pay."""
+    begun.append("pay")
+    await asyncio.sleep(0.01)
+    return word
+
+
+begun: list[str] = []
+"""What was not only judged."""
+
+
+@agent(tools=[look, pay], delegates=[helper])
 async def manager(brief: Brief, ctx: AgentContext) -> Answer:
     """Calls what its model wants."""
     return await ctx.solve(brief, instructions="", output=Answer)
@@ -69,6 +82,7 @@ class Model:
 
 
 async def told(uses: Sequence[tuple[str, str]]) -> list[str]:
+    begun.clear()
     model = Model(uses)
     settings = Settings(models={"small": "m"}, prices={"m:*": {"input": 0, "output": 0}}, world={})
     async with Coordinator(Team(manager), settings, models={"m": model}) as coordinator:
@@ -88,7 +102,19 @@ def test_the_calls_of_a_turn_are_judged_in_their_order_by_every_seed(kind: str) 
         assert shuffled(uses, seed) == codes
 
 
-async def at_once(branches: Any) -> Any:
+STOPPED = [("pay", SAME), ("helper", '{"request":"r"}'), *[("look", SAME)] * 6]
+
+
+def test_nothing_is_begun_in_a_turn_that_ends_the_agent() -> None:
+    for seed in range(30):
+        assert shuffled(STOPPED, seed) == []
+        assert begun == []
+        assert shuffled(STOPPED[:-1], seed)[:2] == ["ok", "ok"]
+        assert sorted(begun) == ["helper", "pay"]
+
+
+async def at_once(branches: Any, begun: asyncio.Event) -> Any:
+    begun.set()
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(branch) for branch in branches]
     return [task.result() for task in running]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from coordinator.domain.effects import Effect
-from coordinator.domain.errors import Fault, Invalid, Reached, Refused, Throttle, UnknownOutcome
+from coordinator.domain.errors import Fault, Invalid, Reached, Refused, Throttle, UnknownOutcome, Unsent
 from coordinator.domain.layer import onion
 from coordinator.domain.limits import BreakerLimits, GateLimits, RetryLimits
 from coordinator.domain.model import Target
@@ -52,6 +52,11 @@ def fault(reached: Reached, **more: Any) -> Fault:
     return Fault("x", reached=reached, **more)
 
 
+def while_waiting(error: Exception) -> Exception:
+    error.__cause__ = Unsent()
+    return error
+
+
 USAGE = Usage(7, 3)
 ROWS = [
     Row("invalid", Invalid("x"), False, NOBODY, NOBODY, 0, False, "refund"),
@@ -69,6 +74,8 @@ ROWS = [
     Row("failed", fault(Reached.YES), True, (READ, KEYED), (READ,), HELD, False, "keep"),
     Row("lost", fault(Reached.MAYBE), True, (READ, KEYED), (READ,), HELD, True, "keep"),
     Row("unknown outcome", UnknownOutcome("x"), True, NOBODY, NOBODY, HELD, True, "keep"),
+    Row("lost while it waited for another's reply", while_waiting(fault(Reached.NO)), False, ALL, ALL, 0, False,
+        "refund"),
 ]  # fmt: skip
 rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 kinds = pytest.mark.parametrize("kind", ALL, ids=["read", "keyed", "effect"])

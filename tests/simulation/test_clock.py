@@ -6,6 +6,7 @@ import pytest
 from aiolimiter import AsyncLimiter
 from anyio import to_thread
 
+from coordinator.simulation import clock
 from coordinator.simulation.clock import Deadlock, VirtualLoop
 
 
@@ -63,3 +64,26 @@ async def test_time_stands_still_while_a_thread_is_out(start):
 @pytest.mark.real_time
 async def test_the_marker_real_time_opts_out():
     assert not isinstance(asyncio.get_running_loop(), VirtualLoop)
+
+
+def test_tasks_that_wake_one_another_for_ever_are_a_livelock(monkeypatch):
+    monkeypatch.setattr(clock, "MOST_TURNS", 1_000)
+
+    async def dance():
+        while True:
+            await asyncio.sleep(0)
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner, pytest.raises(Deadlock, match=r"livelock.*\n.*test_clock"):
+        runner.run(dance())
+
+
+def test_time_that_passes_is_no_livelock(monkeypatch):
+    monkeypatch.setattr(clock, "MOST_TURNS", 1_000)
+
+    async def walk():
+        for _ in range(5_000):
+            await asyncio.sleep(0.001)
+
+    for seed in (None, 1):
+        with asyncio.Runner(loop_factory=lambda seed=seed: VirtualLoop(seed)) as runner:
+            runner.run(walk())

@@ -336,3 +336,11 @@ class BreakerLaws(RuleBasedStateMachine):
 
 TestBreakerLaws = BreakerLaws.TestCase
 TestBreakerLaws.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+
+
+async def test_who_is_refused_may_hear_why_without_the_words_of_another_call():
+    breaker = Breaker("m", BreakerLimits(failures=1))
+    breaker.admit().failed(Fault("acme asked this", reached=Reached.MAYBE, code="cut_off", hint="look at proxies"))
+    cause = refused(breaker).__cause__
+    assert (cause.code, cause.hint) == ("cut_off", "look at proxies")
+    assert "acme" not in str(cause)

@@ -213,3 +213,17 @@ def test_fingerprint_changes_with_every_file(root: Path) -> None:
     seen.add(folder.fingerprint())
     assert len(seen) == 4
     assert folder.fingerprint() in seen
+
+
+def test_a_file_that_has_grown_since_it_was_looked_at_is_read_whole(root, monkeypatch):
+    (root / "a.md").write_text("# A\n" + "more\n" * 100)
+    seen = os.fstat
+
+    def earlier(handle: int) -> os.stat_result:
+        now = list(seen(handle))
+        now[6] = 4  # bytes, before the rest was written
+        return os.stat_result(now)
+
+    monkeypatch.setattr(os, "fstat", earlier)
+    assert Folder(root).read("a.md") == "# A\n" + "more\n" * 100
+    assert code_of(Folder(root, max_bytes=200), "a.md") == "file_too_large"

@@ -65,7 +65,7 @@ def _reply(agent: str, costs: tuple[int, int], ceiling: int, where: str) -> Iter
 
 
 def _times(settings: Settings, team: Team) -> Iterator[Check]:
-    deadline = settings.deadline_s
+    deadline = settings.limits().deadline_s
     if settings.model_timeout_s >= deadline:
         said = f"one model call may take {settings.model_timeout_s:g} s, a whole run {deadline:g} s"
         yield Check("limits", "warn", said, "lower model_timeout_s, so that a second attempt is possible")
@@ -81,7 +81,7 @@ def _told(settings: Settings) -> str:
         ("tenant's day", settings.tenant_day_usd), (f"{settings.global_period} of all runs", settings.global_usd),
     ]  # fmt: skip
     told = ", ".join(f"a {what} ${usd:.2f}" for what, usd in ceilings if usd is not None)
-    return f"at most {told}; {settings.deadline_s:g} s a run"
+    return f"at most {told}; {settings.limits().deadline_s:g} s a run"
 
 
 def _price(price: Price) -> str:

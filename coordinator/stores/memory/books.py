@@ -128,7 +128,7 @@ class Ask(Waiting):
         """The accounts alone."""
         return [book for book, _ in self.parts]
 
-    def grant(self) -> "int | Book | Refused":
+    def grant(self, *, ahead: bool = False) -> "int | Book | Refused":
         """Return how much can be held now, the account at which to wait for it, or the no that waiting cannot change.
 
         Only money that others hold is waited for. What is spent is spent: the amount shrinks to the rest at once.
@@ -142,7 +142,7 @@ class Ask(Waiting):
         for book, kept in self.parts:
             if book.settled + book.reserved + amount > book.ceiling - kept:
                 return book
-            if book.queue is not None and book is not self.at and self._is_behind(book.queue):
+            if book.queue is not None and book is not self.at and not ahead and self._is_behind(book.queue):
                 return book
         return amount
 

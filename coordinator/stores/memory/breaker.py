@@ -228,9 +228,8 @@ class Breaker(pybreaker.CircuitBreakerListener):
             retry_after=retry_after, passing=True,
         )  # fmt: skip
         code, hint = self._last
-        if code:
-            told = f"{refusal.message}, at last by {code}"
-            refusal.__cause__ = Fault(told, reached=Reached.MAYBE, code=code, hint=hint or refusal.hint)
+        if hint:  # what a person can repair; agents are told the refusal alone
+            refusal.__cause__ = Fault(refusal.message, reached=Reached.MAYBE, code=code, hint=hint)
         return refusal
 
 

@@ -7,11 +7,13 @@ and newcomers overtake those who wait.
 import asyncio
 import math
 
+from coordinator.domain import ports
 from coordinator.domain.errors import Refused
-from coordinator.domain.fair_queue import FairQueue, Flow, FlowState, Standing, Waiting
+from coordinator.domain.fair_queue import FairQueue, FlowState, Standing, Waiting
 from coordinator.domain.limits import GateLimits
 from coordinator.domain.value import value
 from coordinator.stores.memory.meter import Meter
+from coordinator.stores.memory.permit import Permit
 
 # Two ways to the same instant differ in the last bits of a float. A timer that is set for "now" again and again because
 # of them would never let time pass.
@@ -59,35 +61,44 @@ class Gate:
         self._timer: asyncio.TimerHandle | None = None
         self._admitted = self._refunded = self._refused = self._ended = 0
 
-    def try_take(self, tokens: int) -> "Permit | None":
-        """Take a place at once, or return None when there is none or others wait for one."""
-        if self._queue.size:
+    def try_take(self, tokens: int, *, ahead: bool = False) -> "Permit | None":
+        """Take a place at once, or return None when there is none or others wait for one.
+
+        Args:
+            tokens: estimate of what the call will use.
+            ahead: go before those who wait, because the call has had its turn already.
+        """
+        if self._queue.size and not ahead:
             return None
-        taken_at = self._meter.try_take(tokens)
-        if taken_at is None:
+        meter = self._meter
+        if not meter.fits(tokens):
             return None
         self._admitted += 1
-        return Permit(self, tokens, taken_at, None)
+        return Permit(self, tokens, meter.take(tokens), None, meter.quota)
 
-    def fits(self, tokens: int) -> bool:
+    def fits(self, tokens: int, *, ahead: bool = False) -> bool:
         """Say whether `try_take` would succeed."""
-        return not self._queue.size and self._meter.delay(tokens) <= 0
+        return (ahead or not self._queue.size) and self._meter.fits(tokens)
 
-    async def take(self, tokens: int, deadline: float, standing: Standing = ANYBODY) -> "Permit":
+    async def take(
+        self, tokens: int, deadline: float, standing: Standing = ANYBODY, along: ports.Along | None = None
+    ) -> "Permit | None":
         """Wait for a place, fairly between tenants and, inside a tenant, behind its older runs.
 
         Args:
             tokens: estimate of what the call will use.
             deadline: loop time by which the place is needed.
             standing: whose call it is.
+            along: takes, when its turn comes, what the call needs beside the place; where it says that this is not to
+                be had, no place is taken, and None is returned.
 
         Raises:
-            Refused: `gate_full` or `deadline_out_of_reach`, both in passing and with `retry_after`.
+            Refused: `gate_full` or `deadline_out_of_reach`, both in passing, with `retry_after`; what *along* raises.
         """
-        permit = self.try_take(tokens)
+        permit = None if along else self.try_take(tokens)
         if permit is not None:
             return permit
-        waiter = self._join(tokens, deadline, standing)
+        waiter = self._join(tokens, deadline, standing, along)
         try:
             return await waiter.granted
         except BaseException:
@@ -140,7 +151,7 @@ class Gate:
         """Return the request and the tokens of *permit*, which were never sent."""
         self._ended += 1
         self._refunded += 1
-        self._meter.give_back(permit.tokens, permit.taken_at)
+        self._meter.give_back(permit.tokens, permit.taken_at, permit.quota)
         if permit.flow is not None:
             permit.flow.deficit += self._meter.cost(permit.tokens)
         if self._queue.size:
@@ -149,7 +160,7 @@ class Gate:
     def correct(self, permit: "Permit", tokens: int) -> None:
         """Replace the estimate of *permit* by the *tokens* that were used: the rest is given back, or owed."""
         self._ended += 1
-        self._meter.correct(tokens - permit.tokens, permit.taken_at)
+        self._meter.correct(tokens - permit.tokens, permit.taken_at, permit.quota)
         if permit.flow is not None:
             permit.flow.deficit += self._meter.cost(permit.tokens) - self._meter.cost(tokens)
         if self._queue.size:
@@ -159,10 +170,11 @@ class Gate:
         """Leave what a permit took as it is."""
         self._ended += 1
 
-    def _join(self, tokens: int, deadline: float, standing: Standing) -> "_Waiter":
+    def _join(self, tokens: int, deadline: float, standing: Standing, along: ports.Along | None) -> "_Waiter":
         queue = self._queue
         loop = asyncio.get_running_loop()
         waiter = _Waiter(self._meter.cost(tokens), tokens, deadline, loop.create_future())
+        waiter.along = along
         full = queue.size >= self._room
         # The whole queue is an upper bound, and known without looking at every tenant.
         if full or loop.time() + self._meter.delay(tokens, queue.size, queue.tokens) > deadline:
@@ -190,7 +202,9 @@ class Gate:
             self._serve()
         elif not waiter.granted.cancelled() and waiter.granted.exception() is None:
             # Granted and cancelled in the same turn of the loop: nobody else knows of this permit.
-            waiter.granted.result().refund()
+            permit = waiter.granted.result()
+            if permit is not None:
+                permit.refund()
 
     def _expire(self, waiter: "_Waiter") -> None:
         if waiter.waits:
@@ -219,11 +233,27 @@ class Gate:
             if delay > 0:
                 self._timer = asyncio.get_running_loop().call_later(max(delay, SHORTEST_WAIT_S), self._serve)
                 break
+            if head.along is not None and not self._has_along(head, head.along):
+                continue
             self._queue.serve(head)
             head.stop()
             self._admitted += 1
-            head.granted.set_result(Permit(self, head.tokens, self._meter.take(head.tokens), head.flow))
+            taken_at = self._meter.take(head.tokens)
+            head.granted.set_result(Permit(self, head.tokens, taken_at, head.flow, self._meter.quota))
         self._head = head
+
+    def _has_along(self, head: "_Waiter", along: ports.Along) -> bool:
+        """Let *head* take what it needs beside its place; without that it leaves the queue."""
+        try:
+            has = along()
+        except Refused as no:
+            head.granted.set_exception(no)
+        else:
+            if has:
+                return True
+            head.granted.set_result(None)
+        self._drop(head)
+        return False
 
     def _refusal(self, code: str, why: str, retry_after: float) -> Refused:
         self._refused += 1
@@ -233,35 +263,14 @@ class Gate:
         )  # fmt: skip
 
 
-@value
-class Permit:
-    """A place taken in a gate; exactly one of `refund`, `correct` and `keep` follows."""
-
-    gate: Gate
-    tokens: int
-    taken_at: float
-    flow: Flow | None
-
-    def refund(self) -> None:
-        """Give requests and tokens back: nothing was sent."""
-        self.gate.give_back(self)
-
-    def correct(self, tokens: int) -> None:
-        """Replace the estimate by the *tokens* that were really used."""
-        self.gate.correct(self, tokens)
-
-    def keep(self) -> None:
-        """Leave the estimate as it is: it is all that will ever be known."""
-        self.gate.keep()
-
-
 class _Waiter(Waiting):
-    __slots__ = ("deadline", "granted", "timer", "waits")
+    __slots__ = ("along", "deadline", "granted", "timer", "waits")
 
-    def __init__(self, cost: int, tokens: int, deadline: float, granted: "asyncio.Future[Permit]") -> None:
+    def __init__(self, cost: int, tokens: int, deadline: float, granted: "asyncio.Future[Permit | None]") -> None:
         super().__init__(cost, tokens)
         self.deadline = deadline
         self.granted = granted
+        self.along: ports.Along | None = None
         self.timer: asyncio.TimerHandle | None = None
         self.waits = True
 

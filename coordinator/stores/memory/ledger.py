@@ -91,6 +91,22 @@ class Ledger:
             raise found
         return Reservation(self._room, ask.books, found)
 
+    def take(self, claim: Claim, *, ahead: bool = False) -> "Reservation | None":
+        """Hold what is claimed, or what is unspent of it, at once; None when others hold it, or wait for it.
+
+        Args:
+            claim: the accounts and the amounts.
+            ahead: go before those who wait, because the call has had its turn already.
+
+        Raises:
+            Refused: `budget_exhausted` as in `reserve`; `accounts_full`.
+        """
+        ask = self._ask(claim)
+        found = ask.grant(ahead=ahead)
+        if isinstance(found, Refused):
+            raise found
+        return None if isinstance(found, Book) else Reservation(self._room, ask.books, found)
+
     async def hold(self, claim: Claim, deadline: float) -> "Reservation | None":
         """Wait until what is claimed can be held; None when a day of its accounts has ended meanwhile.
 

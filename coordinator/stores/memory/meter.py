@@ -18,13 +18,14 @@ class Meter:
         limits: how much may pass.
     """
 
-    __slots__ = ("_limits", "_loop", "_quota", "_requests", "_tokens", "passed", "paused_until")
+    __slots__ = ("_limits", "_loop", "_requests", "_tokens", "passed", "paused_until", "quota")
 
     def __init__(self, limits: GateLimits) -> None:
         self._limits = limits
         self._requests = _bucket(limits.requests, limits, exact=False)  # all that is ever given back is a refund
         self._tokens = _bucket(limits.tokens, limits, exact=True)
-        self._quota: Quota | None = None
+        self.quota: Quota | None = None
+        """What the provider said last."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self.paused_until = -math.inf
         """Loop time until which nobody passes."""
@@ -45,7 +46,7 @@ class Meter:
     def empty(self) -> bool:
         """Whether nothing that has passed, and nothing that the provider said, matters any more."""
         now = self.now()
-        held = self.paused_until > now or (self._quota is not None and self._quota.until > now)
+        held = self.paused_until > now or (self.quota is not None and self.quota.until > now)
         return not held and self.request_level <= 0 and self.token_level <= 0
 
     def now(self) -> float:
@@ -67,19 +68,17 @@ class Meter:
             delay = max(delay, self._tokens.delay(tokens, tokens_ahead))
         if self.paused_until > 0:
             delay = max(delay, self.paused_until - self.now())
-        if self._quota is not None:
-            delay = max(delay, self._quota.delay(tokens, self.now()))
+        if self.quota is not None:
+            delay = max(delay, self.quota.delay(tokens, self.now()))
         return delay
 
-    def try_take(self, tokens: int) -> float | None:
-        """Take one request of *tokens* if it fits now; return the loop time at which it was taken, or None."""
+    def fits(self, tokens: int) -> bool:
+        """Say whether one request of *tokens* fits now."""
         if self._requests is not None and not self._requests.fits(1):
-            return None
+            return False
         if self._tokens is not None and not self._tokens.fits(tokens):
-            return None
-        if (self.paused_until > 0 or self._quota is not None) and self.delay(tokens) > 0:
-            return None
-        return self.take(tokens)
+            return False
+        return not (self.paused_until > 0 or self.quota is not None) or self.delay(tokens) <= 0
 
     def take(self, tokens: int) -> float:
         """Take one request of *tokens*, whether it fits or not; return the loop time at which it was taken."""
@@ -89,28 +88,28 @@ class Meter:
         if self._tokens is not None:
             self._tokens.take(tokens, now)
             self.passed += min(tokens, self._tokens.capacity)
-        if self._quota is not None:
-            self._quota.take(1, tokens)
+        if self.quota is not None:
+            self.quota.take(1, tokens)
         return now
 
-    def give_back(self, tokens: int, taken_at: float) -> None:
-        """Return one request and *tokens* that were taken at loop time *taken_at*."""
+    def give_back(self, tokens: int, taken_at: float, quota: Quota | None) -> None:
+        """Return one request and *tokens* that were taken at loop time *taken_at*, and out of *quota*."""
         now = self.now()
         if self._requests:
             self._requests.give(1, taken_at, now)
         if self._tokens:
             self.passed -= min(self._tokens.give(tokens, taken_at, now), self._tokens.capacity)
-        if self._quota is not None:
-            self._quota.take(-1, -tokens)
+        if quota is not None and quota is self.quota:
+            quota.take(-1, -tokens)
 
-    def correct(self, more: int, taken_at: float) -> None:
-        """Take *more* tokens than were taken at loop time *taken_at*; give so many back when negative."""
+    def correct(self, more: int, taken_at: float, quota: Quota | None) -> None:
+        """Take *more* tokens than were taken at loop time *taken_at* out of *quota*; give them back when negative."""
         if self._tokens and more > 0:
             self._tokens.take(more, self.now())
         elif self._tokens and more < 0:
             self.passed -= min(self._tokens.give(-more, taken_at, self.now()), self._tokens.capacity)
-        if self._quota is not None:
-            self._quota.take(0, more)
+        if quota is not None and quota is self.quota:
+            quota.take(0, more)
 
     def pause(self, seconds: float) -> None:
         """Let nobody pass for *seconds*."""
@@ -119,8 +118,8 @@ class Meter:
     def remaining(self, requests: float | None, tokens: float | None, reset_s: float) -> None:
         """Let no more pass than the provider says is left for *reset_s* seconds; None where it does not say."""
         now = self.now()
-        before = self._quota if self._quota is not None and self._quota.until > now else None
-        self._quota = told(before, requests, tokens, now + reset_s)
+        before = self.quota if self.quota is not None and self.quota.until > now else None
+        self.quota = told(before, requests, tokens, now + reset_s)
 
 
 def _bucket(amount: float, limits: GateLimits, *, exact: bool) -> Bucket | None:

@@ -1,6 +1,7 @@
 """Replies of models in one process, kept for a while for who asks the very same again."""
 
 from collections import OrderedDict
+from itertools import chain
 
 from coordinator.domain.model import ModelReply, Reuse
 from coordinator.domain.ports import Stamp
@@ -19,8 +20,8 @@ class RepliesState:
 class Replies:
     """Keeps each reply for *for_s* seconds, under its tenant and the digest of its request.
 
-    Tenants never see one another's replies. When all places are taken the tenant that holds more than its share gives
-    up its own oldest, so that no tenant can push the others out.
+    Tenants never see one another's replies. When all places are taken, a tenant that holds its share of them or more
+    gives up its own oldest, so that no tenant can push the others out.
 
     Args:
         for_s: seconds; 0 keeps nothing, and requests in flight are still shared.
@@ -55,7 +56,8 @@ class Replies:
         if self._for_s <= 0:
             return
         self._drop(tenant, digest)
-        while self._size >= self._most:
+        self._forget_late(tenant)
+        if self._size >= self._most:
             self._make_room(tenant)
         self._tenants.setdefault(tenant, OrderedDict())[digest] = (self._stamp() + self._for_s, reply)
         self._tenants.move_to_end(tenant)
@@ -72,11 +74,25 @@ class Replies:
         """Return how many are kept and were reused."""
         return RepliesState(self._size, self._cached, self._coalesced)
 
+    def _forget_late(self, tenant: str) -> None:
+        """Drop what *tenant* has kept for its time."""
+        now, kept = self._stamp(), self._tenants.get(tenant)
+        while kept:
+            digest, (until, _) = next(iter(kept.items()))
+            if now < until:
+                return
+            self._drop(tenant, digest)
+
     def _make_room(self, tenant: str) -> None:
-        own = len(self._tenants.get(tenant, ()))
-        crowding = own and own * len(self._tenants) >= self._size
-        victim = tenant if crowding else next(iter(self._tenants))
-        self._drop(victim, next(iter(self._tenants[victim])))
+        """Drop what is out of date of who is idle for longest, or else the oldest of *tenant* or of who crowds."""
+        self._forget_late(next(iter(self._tenants)))
+        if self._size >= self._most:
+            # Nobody is left out: somebody always holds the average or more.
+            crowd = next(name for name in chain((tenant,), self._tenants) if self._crowds(name))
+            self._drop(crowd, next(iter(self._tenants[crowd])))
+
+    def _crowds(self, tenant: str) -> bool:
+        return len(self._tenants.get(tenant, ())) * len(self._tenants) >= self._size
 
     def _drop(self, tenant: str, digest: str) -> None:
         kept = self._tenants.get(tenant)

@@ -1,6 +1,7 @@
 """Limits around one dependency's own: those of a user, an agent, a tenant, a provider, and of everybody."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Protocol
 from weakref import WeakValueDictionary
 
@@ -98,35 +99,55 @@ class Way:
         self._gates = gates
         self._own = own
 
-    def fits(self, tokens: int) -> bool:
+    def fits(self, tokens: int, *, ahead: bool = False) -> bool:
         """Say whether `try_take` would succeed."""
-        return all(gate.fits(tokens) for gate in self._gates)
+        return all(gate.fits(tokens, ahead=ahead) for gate in self._gates)
 
-    def try_take(self, tokens: int) -> "Permits | None":
-        """Take a place in every gate at once, or return None when one of them has none."""
-        if not self.fits(tokens):
+    def try_take(self, tokens: int, *, ahead: bool = False) -> "Permits | None":
+        """Take a place in every gate at once, or return None when one of them has none.
+
+        Args:
+            tokens: estimate of what the call will use.
+            ahead: go before those who wait, because the call has had its turn already.
+        """
+        if not self.fits(tokens, ahead=ahead):
             return None
-        return Permits([permit for gate in self._gates if (permit := gate.try_take(tokens)) is not None])
+        permits = [gate.try_take(tokens, ahead=ahead) for gate in self._gates]
+        return Permits([permit for permit in permits if permit is not None])
 
-    async def take(self, tokens: int, deadline: float, standing: Standing) -> "Permits":
-        """Wait for a place in one gate after the other; whoever is refused or cancelled keeps none.
+    async def take(
+        self, tokens: int, deadline: float, standing: Standing, along: ports.Along | None = None
+    ) -> "Permits | None":
+        """Wait for a place in every gate, and take all of them at one time.
+
+        A place that was kept while its call waits elsewhere would be used later than its gate thinks, together with
+        many others. So who waits holds no place, and goes ahead at the other gates where it has had its turn.
 
         Args:
             tokens: estimate of what the call will use.
             deadline: loop time by which the places are needed.
             standing: whose call it is.
+            along: takes, when its turn comes, what the call needs beside the places; where it says that this is not to
+                be had, no place is taken, and None is returned.
 
         Raises:
-            Refused: `gate_full` or `deadline_out_of_reach`, both in passing and with `retry_after`.
+            Refused: `gate_full` or `deadline_out_of_reach`, both in passing, with `retry_after`; what *along* raises.
         """
-        taken: list[ports.Permit] = []
-        try:
-            for gate in self._gates:
-                taken.append(gate.try_take(tokens) or await gate.take(tokens, deadline, standing))  # noqa: PERF401 - what was taken must be known when a wait ends early
-        except BaseException:
-            Permits(taken).refund()
-            raise
-        return Permits(taken)
+        wish = _Wish(self._gates, tokens, along)
+        while True:
+            lacking = wish.lacking()
+            if lacking is None:
+                return Permits(wish.taken) if wish.take() else None
+            wish.turns.add(lacking)
+            try:
+                permit = await lacking.take(tokens, deadline, standing, partial(wish.take, lacking))
+            except BaseException:
+                Permits(wish.taken).refund()
+                raise
+            if permit is not None:
+                return Permits([permit, *wish.taken])
+            if wish.denied:
+                return None
 
     def pause(self, seconds: float) -> None:
         """Admit nobody to the dependency for *seconds*."""
@@ -135,6 +156,36 @@ class Way:
     def remaining(self, requests: float | None, tokens: float | None, reset_s: float) -> None:
         """Admit no more to the dependency than its provider says is left until it counts anew in *reset_s* seconds."""
         self._own.remaining(requests, tokens, reset_s)
+
+
+class _Wish:
+    """A place in each of several gates at one time, and what is needed beside them."""
+
+    def __init__(self, gates: tuple[ports.Gate, ...], tokens: int, along: ports.Along | None) -> None:
+        self._gates = gates
+        self._tokens = tokens
+        self._along = along
+        self.turns: set[ports.Gate] = set()
+        """Where it waits or has waited."""
+        self.taken: list[ports.Permit] = []
+        self.denied = False
+        """Whether the places were there, and what is needed beside them was not."""
+
+    def lacking(self, here: ports.Gate | None = None) -> ports.Gate | None:
+        """Return the first gate that has no place, *here* apart, whose turn it is."""
+        others = (gate for gate in self._gates if gate is not here)
+        return next((gate for gate in others if not gate.fits(self._tokens, ahead=gate in self.turns)), None)
+
+    def take(self, here: ports.Gate | None = None) -> bool:
+        """Take a place in every gate but *here*, if all have one and what is needed beside them is to be had."""
+        if self.lacking(here) is not None:
+            return False
+        self.denied = self._along is not None and not self._along()
+        if self.denied:
+            return False
+        permits = (gate.try_take(self._tokens, ahead=True) for gate in self._gates if gate is not here)
+        self.taken = [permit for permit in permits if permit is not None]
+        return True
 
 
 class Permits:

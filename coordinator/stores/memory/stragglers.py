@@ -3,8 +3,8 @@
 import asyncio
 from contextlib import suppress
 
+from coordinator.domain.errands import Errand
 from coordinator.domain.errors import Refused
-from coordinator.domain.ports import Errand
 from coordinator.domain.timer import Timer
 from coordinator.domain.value import value
 
@@ -38,6 +38,11 @@ class Stragglers:
         self._working: dict[Straggler, None] = {}
         self._ended = self._failed = self._refused = 0
         self._none = asyncio.Event()
+
+    @property
+    def room(self) -> int:
+        """Return how many more may go on alone before new work is refused."""
+        return max(0, self._most - len(self._working))
 
     def check(self, name: str = "") -> None:
         """Say no to new work while too much goes on alone.

@@ -1,5 +1,6 @@
 """Runs of a Coordinator over the wire adapters: money, quota, retries and issues as the design has them."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -213,3 +214,21 @@ async def test_a_run_that_begins_behind_an_open_breaker_is_told_why_it_opened():
     results = await provider.runs(3, Team(herald), breaker={"failures": 3})
     assert [issue.code for issue in results[2].issues] == ["cut_off", "breaker_open"]
     assert "look at proxies" in results[2].issues[0].message
+
+
+@agent(delegates=[herald])
+async def alone(brief: Brief, ctx: AgentContext) -> str:
+    """Has a member ask, and goes on without it."""
+    await ctx.delegate(herald, brief)
+    return "Nobody answers."
+
+
+async def test_a_model_that_never_answers_is_told_once_with_the_setting_to_raise():
+    class Silent(Provider):
+        async def __call__(self, request: httpx.Request) -> httpx.Response:
+            await asyncio.get_running_loop().create_future()
+            raise AssertionError
+
+    result = await Silent("openai_chat").run(Team(alone), model_timeout_s=5)
+    assert [issue.code for issue in result.issues] == ["timeout"]
+    assert "model_timeout_s" in result.issues[0].message

@@ -1,0 +1,34 @@
+"""A place taken in a gate."""
+
+from typing import TYPE_CHECKING
+
+from coordinator.domain.fair_queue import Flow
+from coordinator.domain.value import value
+from coordinator.stores.memory.quota import Quota
+
+if TYPE_CHECKING:
+    from coordinator.stores.memory.gate import Gate
+
+
+@value
+class Permit:
+    """A place taken in a gate; exactly one of `refund`, `correct` and `keep` follows."""
+
+    gate: "Gate"
+    tokens: int
+    taken_at: float
+    flow: Flow | None
+    quota: Quota | None
+    """What the provider had said when it was taken; what it says later does not know of this place."""
+
+    def refund(self) -> None:
+        """Give requests and tokens back: nothing was sent."""
+        self.gate.give_back(self)
+
+    def correct(self, tokens: int) -> None:
+        """Replace the estimate by the *tokens* that were really used."""
+        self.gate.correct(self, tokens)
+
+    def keep(self) -> None:
+        """Leave the estimate as it is: it is all that will ever be known."""
+        self.gate.keep()

@@ -1,0 +1,171 @@
+"""Law 4 where it counts: no window sees more calls arrive than its limits allow, whatever they have waited for.
+
+A place in a gate is good for now. Calls that took one, and then waited for money or at a wider gate, would all arrive
+at once when that comes.
+"""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from coordinator import AgentContext, Brief, Coordinator, Settings, Team, agent
+from coordinator.domain.content import StopReason
+from coordinator.domain.errors import Refused
+from coordinator.domain.layer import MustWait
+from coordinator.domain.limits import GateLimits
+from coordinator.domain.model import ModelReply, ModelRequest
+from coordinator.domain.money import Usage
+from coordinator.policies.rate_limit import RateLimit
+from coordinator.simulation.clock import VirtualLoop
+from coordinator.stores.memory.gate import Gate
+from coordinator.stores.memory.scopes import Permits, Way
+
+pytestmark = pytest.mark.real_time  # every world owns its loop
+
+DEAR_S = 20.0
+
+
+class Provider:
+    """A model that remembers when it was called; a dear call takes long."""
+
+    def __init__(self) -> None:
+        self.arrived: list[float] = []
+
+    async def __call__(self, model: str, request: ModelRequest) -> ModelReply:
+        if model == "dear":
+            await asyncio.sleep(DEAR_S)
+        else:
+            self.arrived.append(asyncio.get_running_loop().time())
+            await asyncio.sleep(0.5)
+        return ModelReply("hi", (), StopReason.END, Usage(50, 5), model)
+
+    def most(self, window_s: float) -> int:
+        """Return the most calls that any window has seen; what takes a turn of the loop is not counted against it."""
+        return max(sum(begin <= at < begin + window_s - 1e-3 for at in self.arrived) for begin in self.arrived)
+
+
+@agent(max_output_tokens=1000)
+async def asker(brief: Brief, ctx: AgentContext) -> str:
+    """Asks once."""
+    return str(await ctx.ask(brief.request, model="large" if brief.request == "dear" else "small"))
+
+
+def live(world: Callable[[], Awaitable[Provider]], seed: int | None = None) -> Provider:
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(seed)) as runner:
+        return runner.run(world())  # type: ignore[arg-type]  # any coroutine
+
+
+async def short_of_money(**more: Any) -> Provider:
+    """Ninety calls at five a second, all of which must wait until a dear one gives back the money of the day."""
+    provider = Provider()
+    settings = Settings(
+        world={}, models={"small": "m:cheap", "large": "m:dear"}, retry={"attempts": 1}, finish_share=0,
+        prices={"m:cheap": {"input": 0, "output": 10}, "m:dear": {"input": 0, "output": 1000}},
+        run_usd=1.004, tenant_day_usd=1.0095, min_output_tokens=1000,
+        rates={"m:cheap": {"requests": 5, "per_s": 1}, **more},
+    )  # fmt: skip
+    async with Coordinator(Team(asker), settings, models={"m": provider}) as coordinator:
+        dear = asyncio.get_running_loop().create_task(coordinator.run("dear"))
+        await asyncio.sleep(0.1)
+        results = await asyncio.gather(*(coordinator.run("cheap") for _ in range(90)))
+        assert {result.code for result in results} == {"ok"}
+        assert (await dear).code == "ok"
+        assert all(book.reserved == 0 for book in coordinator.held.ledger.snapshot())
+        assert all(gate.out == gate.waiting == 0 for gate in coordinator.held.gates.snapshot())
+    return provider
+
+
+async def behind_a_pause() -> Provider:
+    """Twelve calls of one tenant, two in ten seconds, at a provider that has asked for a pause of a minute."""
+    provider = Provider()
+    settings = Settings(
+        world={}, models={"small": "m:cheap"}, prices={"m:*": {"input": 1, "output": 1}}, deadline_s=300,
+        rates={"tenant:*": {"requests": 2, "per_s": 10}, "m:*": {"requests": 60, "per_s": 10}},
+    )  # fmt: skip
+    async with Coordinator(Team(asker), settings, models={"m": provider}) as coordinator:
+        coordinator.held.gates.of("m:cheap").pause(60)
+        results = await asyncio.gather(*(coordinator.run("cheap", tenant="acme") for _ in range(12)))
+        assert {result.code for result in results} == {"ok"}
+        assert all(gate.out == gate.waiting == 0 for gate in coordinator.held.gates.snapshot())
+    return provider
+
+
+async def short_of_everything() -> Provider:
+    return await short_of_money(**{"tenant:*": {"requests": 4, "per_s": 1}, "global": {"requests": 9, "per_s": 2}})
+
+
+WORLDS = [(short_of_money, 1.0, 5), (behind_a_pause, 10.0, 2), (short_of_everything, 1.0, 4)]
+
+
+@pytest.mark.parametrize(("world", "window_s", "most"), WORLDS, ids=[world[0].__name__ for world in WORLDS])
+@pytest.mark.parametrize("seed", [None, 1, 2])
+def test_no_window_sees_more_arrive_than_its_limit(world: Any, window_s: float, most: int, seed: int | None) -> None:
+    assert 1 <= live(world, seed).most(window_s) <= most
+
+
+async def _keeps_its_place(limit: RateLimit, call: Any, then: Any) -> Any:
+    async def waits(sent: Any) -> Any:
+        try:
+            return await then(sent)
+        except MustWait as short:
+            return await short.turn.go_on(await short.turn.wait())
+
+    return await _limited(limit, call, waits)
+
+
+async def _takes_one_after_the_other(way: Way, tokens: int, deadline: float, standing: Any, along: Any = None) -> Any:
+    return Permits([await gate.take(tokens, deadline, standing) for gate in way._gates])  # type: ignore[misc]
+
+
+_limited = RateLimit.__call__
+
+
+@pytest.mark.parametrize(
+    ("world", "owner", "name", "defect"),
+    [
+        (short_of_money, RateLimit, "__call__", _keeps_its_place),
+        (behind_a_pause, Way, "take", _takes_one_after_the_other),
+    ],
+)
+def test_a_place_that_is_kept_too_long_is_found(
+    monkeypatch: Any, world: Any, owner: Any, name: str, defect: Any
+) -> None:
+    monkeypatch.setattr(owner, name, defect)
+    _, window_s, most = next(known for known in WORLDS if known[0] is world)
+    assert live(world).most(window_s) > most
+
+
+async def test_who_is_cancelled_in_the_moment_of_its_turn_keeps_no_place() -> None:
+    gate = Gate("m:m", GateLimits(requests=1, window_s=1))
+    assert gate.try_take(0) is not None
+
+    def along() -> bool:
+        return waiting.cancel()
+
+    waiting = asyncio.get_running_loop().create_task(gate.take(0, math.inf, along=along))
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    state = gate.snapshot()
+    assert (state.admitted, state.refunded, state.out, state.waiting) == (2, 1, 1, 0)
+
+
+async def test_who_does_not_get_what_it_needs_beside_its_place_takes_none() -> None:
+    gate = Gate("m:m", GateLimits(requests=1, window_s=1))
+    assert await gate.take(0, math.inf, along=lambda: False) is None
+    assert gate.snapshot().admitted == 0
+
+
+async def test_a_refusal_of_what_it_needs_beside_its_place_is_told_and_the_next_is_served() -> None:
+    gate = Gate("m:m", GateLimits(requests=1, window_s=1))
+
+    def spent() -> bool:
+        raise Refused("spent", code="budget_exhausted")
+
+    first = asyncio.get_running_loop().create_task(gate.take(0, math.inf, along=spent))
+    second = asyncio.get_running_loop().create_task(gate.take(0, math.inf, along=lambda: True))
+    with pytest.raises(Refused):
+        await first
+    assert await second is not None
