@@ -161,9 +161,7 @@ class Gate(Protocol):
     def fits(self, tokens: int, *, ahead: bool = False) -> bool:
         """Say whether `try_take` would succeed."""
 
-    async def take(
-        self, tokens: int, deadline: float, standing: Standing, along: Along | None = None
-    ) -> Permit | None:
+    async def take(self, tokens: int, deadline: float, standing: Standing, along: Along | None = None) -> Permit | None:
         """Wait for a place, fairly between tenants and, inside a tenant, behind its older runs.
 
         Args:

@@ -115,6 +115,8 @@ def _standing(call: Attempt) -> Standing:
 
 
 def _account(gate: ports.Gate, permit: ports.Permit, error: BaseException) -> None:
+    if isinstance(error, Fault) and outcome(error) is Outcome.THROTTLED:  # before a place is given back, and on
+        gate.pause(PAUSE_S if error.retry_after is None else error.retry_after)
     slot = consequence(error).gate
     if slot is Slot.REFUND:
         permit.refund()
@@ -122,8 +124,6 @@ def _account(gate: ports.Gate, permit: ports.Permit, error: BaseException) -> No
         permit.correct(_tokens(error.usage) if error.usage else 0)
     else:
         permit.keep()
-    if isinstance(error, Fault) and outcome(error) is Outcome.THROTTLED:
-        gate.pause(PAUSE_S if error.retry_after is None else error.retry_after)
 
 
 def _tokens(usage: Usage) -> int:

@@ -142,10 +142,13 @@ async def test_who_is_cancelled_in_the_moment_of_its_turn_keeps_no_place() -> No
     gate = Gate("m:m", GateLimits(requests=1, window_s=1))
     assert gate.try_take(0) is not None
 
-    def along() -> bool:
-        return waiting.cancel()
+    loop = asyncio.get_running_loop()
 
-    waiting = asyncio.get_running_loop().create_task(gate.take(0, math.inf, along=along))
+    def along() -> bool:
+        loop.call_soon(waiting.cancel)  # before the task has run again
+        return True
+
+    waiting = loop.create_task(gate.take(0, math.inf, along=along))
     with pytest.raises(asyncio.CancelledError):
         await waiting
     state = gate.snapshot()
