@@ -61,10 +61,10 @@ class RateLimit:
             sent = turn.go_on(held)
         if isinstance(reply, ModelReply) and isinstance(call, ModelCall):
             usage, quota = reply.usage, reply.quota
+            if quota is not None:  # before others may pass: this call is counted in what is left
+                gate.remaining(quota.requests, quota.tokens, quota.reset_s)
             permit.correct(usage.input_tokens + usage.output_tokens)
             self._estimates.learn(call.dependency, call.request.size, usage)
-            if quota is not None:
-                gate.remaining(quota.requests, quota.tokens, quota.reset_s)
         else:
             permit.keep()
         return reply

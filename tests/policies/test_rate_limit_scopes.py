@@ -88,6 +88,29 @@ async def test_in_an_outage_of_429s_nothing_is_sent_while_the_dependency_asks_fo
     assert min(sent[1:]) == pytest.approx(10, abs=0.1)
 
 
+@pytest.mark.parametrize("says", ["a pause", "nothing left"])
+async def test_whoever_waits_is_not_let_through_by_the_very_reply_that_says_no(says, calls, replies):
+    """Its estimate is given back at the same moment, and would make room."""
+    _, layer = limited(fake_m=GateLimits(tokens=200, window_s=60, burst=1.0))
+    loop, sent = asyncio.get_running_loop(), []
+    said = replies["model"]
+
+    async def first(call: Any) -> Any:
+        await asyncio.sleep(1)
+        if says == "a pause":
+            raise Fault("429", reached=Reached.YES, turned_away=Throttle.THROTTLED, retry_after=30.0)
+        return ModelReply(said.text, (), said.stop, said.usage, said.model, quota=Quota(requests=0, reset_s=30.0))
+
+    async def then(call: Any) -> Any:
+        sent.append(loop.time())
+        return said
+
+    tasks = [loop.create_task(layer(calls.of_model(), handler)) for handler in (first, then)]
+    await asyncio.wait(tasks)
+    assert [task.exception() is None for task in tasks] == [says == "nothing left", True]
+    assert sent == [pytest.approx(31, abs=0.1)]
+
+
 async def test_the_tenants_weight_and_the_runs_order_reach_the_queue(calls, make, replies):
     _, layer = limited(fake_m=GateLimits(requests=61, window_s=60, burst=1 / 61))
     order: list[int] = []
