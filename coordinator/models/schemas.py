@@ -117,6 +117,11 @@ def _strictly(node: Node) -> Node:
 
 
 def _googly(node: Node) -> Node:
+    if "$ref" in node:  # beside it nothing may stand that does not begin with a dollar sign
+        return {name: held for name, held in node.items() if name.startswith("$")}
+    one = node.get("allOf", [])
+    if len(one) == 1:
+        return dict(one[0])
     if "const" in node:
         node["enum"] = [node["const"]]
         node.setdefault("type", _TYPES.get(type(node["const"]), "string"))

@@ -230,6 +230,8 @@ def _usual(schema: Any) -> Any:
         return [_usual(inner) for inner in schema]
     if not isinstance(schema, dict):
         return schema
+    if "$ref" in schema and not all(name.startswith("$") for name in schema):
+        raise WireError("bad_request", "If `$ref` is set on a sub-schema, no other properties may be set")
     found = {name: _usual(held) for name, held in schema.items()}
     if isinstance(found.get("type"), str):
         found["type"] = found["type"].lower()

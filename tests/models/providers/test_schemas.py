@@ -105,7 +105,18 @@ def test_a_converted_schema_leaves_the_original_alone():
     assert schema == before
 
 
-@pytest.mark.parametrize("kind", [Tree, Node, Loose, Table, Pair])
+class Told(BaseModel):
+    """An answer whose parts are told about, as pydantic writes it: a reference with a description beside it."""
+
+    inner: Table = Field(description="the inner thing")
+
+
+def test_a_schema_that_is_all_of_one_other_is_that_one():
+    schema = {"type": "object", "properties": {"a": {"allOf": [{"type": "string"}], "description": "x"}}}
+    assert for_google(schema)["properties"]["a"] == {"type": "string"}
+
+
+@pytest.mark.parametrize("kind", [Tree, Node, Loose, Table, Pair, Told])
 def test_google_gets_only_words_that_it_knows(kind):
     known = set(
         "type title description enum items prefixItems properties required additionalProperties anyOf oneOf $ref $defs"
@@ -114,6 +125,7 @@ def test_google_gets_only_words_that_it_knows(kind):
 
     def check(node: dict[str, Any]) -> None:
         assert set(node) <= known
+        assert "$ref" not in node or all(name.startswith("$") for name in node)
         for name in ("properties", "$defs"):
             for inner in node.get(name, {}).values():
                 check(inner)
