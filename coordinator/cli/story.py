@@ -10,7 +10,7 @@ from rich.text import Text
 from coordinator.cli.drawing import draw
 from coordinator.cli.figures import counted, duration, model_name, money, printable
 from coordinator.cli.report import STYLES
-from coordinator.telemetry.story import REFUSED, Spending, Story, reused
+from coordinator.telemetry.story import REFUSED, Spending, Story, reused, tokens
 from coordinator.telemetry.tree import Node
 
 _COUNTED = {"retry": "retried attempt", "fallback": "fallback", REFUSED: "refusal"}
@@ -53,8 +53,7 @@ def _name_figures(story: Story) -> None:
     for node in story.nodes():
         facts = node.facts
         if node.kind == "model" and "output_tokens" in facts:
-            tokens = f"{facts['input_tokens']:,} → {facts['output_tokens']:,} tokens"
-            node.detail = " ".join(filter(None, (tokens, reused(node))))
+            node.detail = " ".join(filter(None, (tokens(node), reused(node))))
         elif node.kind == "tool" and facts.get("passages"):
             node.detail = counted(facts["passages"], "passage")
 

@@ -129,6 +129,8 @@ class ModelReply:
     """How the call was answered without being sent; None when it was sent."""
     saved: int = 0
     """What it would have cost, in micro-dollars, had it been sent."""
+    uncertain: bool = False
+    """Whether the provider did not tell what was used, so that *usage* is the most that it can have been."""
 
     def reused(self, how: Reuse, saved: int) -> "ModelReply":
         """Return the same answer for another call, which used and cost nothing and has *saved* so much."""

@@ -8,23 +8,28 @@ from dataclasses import field
 from typing import Any, cast
 
 from coordinator.app import Coordinator, Ports
+from coordinator.domain.events import Event
 from coordinator.domain.result import RunResult, Status
 from coordinator.domain.scope import TenantContext
 from coordinator.domain.surfaces import Surface
 from coordinator.domain.value import changed, value
 from coordinator.load.auditing import Audited
-from coordinator.load.callers import callers
+from coordinator.load.callers import USERS, callers
 from coordinator.load.measuring import Measured
 from coordinator.load.plan import LoadPlan
 from coordinator.load.rehearsing import rehearse
-from coordinator.load.sampling import Sampler
+from coordinator.load.sampling import EVERY_S, Sampler
 from coordinator.load.workplace import Workplace
 from coordinator.pipelines import Holders
 from coordinator.settings import Settings
+from coordinator.simulate.bounds import bounds_of
 from coordinator.simulate.tenants import tenant_names
 from coordinator.simulate.world import Scripts
+from coordinator.simulation.arrivals import Arrivals
+from coordinator.simulation.bounds import MOST_SCOPES, Bounds
 from coordinator.simulation.chance import Dice
 from coordinator.simulation.invariants import Invariants, Watched
+from coordinator.simulation.probes import Probes
 from coordinator.simulation.touched import Books
 
 
@@ -48,6 +53,11 @@ LOOK_EVERY_S = 0.25
 """In real time."""
 CHECK_EVERY_S = 2.0
 """Checking the accounts of 10,000 runs takes some 10 ms."""
+GATES_EVERY = 64
+"""Events after which gates are looked at; with more gates than this, after as many as there are."""
+
+# A call is let through in one turn of the loop and arrives in the next, and each may last longer than the lag tells.
+_LATE_TURNS = 2
 
 Told = Callable[[Progress], None]
 
@@ -80,11 +90,13 @@ class Drive:
         self.breaches: tuple[str, ...] = ()
         self.rehearsal: RunResult | None = None
         self._scripts = Scripts(test.place.stage.script)
+        self._invariants: Invariants
+        self._arrivals: Arrivals
         self.coordinator: Coordinator = test.place.coordinator(
-            test.plan, changed(test.ports, around=self._audited), self._scripts, self.measured, virtual=test.virtual
+            test.plan, changed(test.ports, around=self._watched), self._scripts, self._heard, virtual=test.virtual
         )
         self.tenants = tenant_names(test.place.stage, test.plan.tenants)
-        self._invariants = Invariants(cast(Watched, self.coordinator.held))
+        self._gates_at = GATES_EVERY
         self._flying: set[asyncio.Task[None]] = set()
         self._freed: deque[float] = deque()
         self._free: asyncio.Semaphore | None = None
@@ -118,8 +130,22 @@ class Drive:
                     self._look(0.0)
                     self._at_end()
 
-    def _audited(self, built: Holders) -> Holders:
-        return changed(built, ledger=Audited(cast(Books, built.ledger), self._check))
+    def _watched(self, built: Holders) -> Holders:
+        settings, virtual = self.test.place.settings, self.test.virtual
+        held = changed(built, ledger=Audited(cast(Books, built.ledger), self._check))
+        bounds = _bounds(settings, self.test.plan.tenants)
+        self._invariants = Invariants(cast(Watched, held), bounds)
+        self._arrivals = Arrivals(bounds.limits, self._invariants.breach, at_once=virtual)
+        probes = Probes(held.breakers, self._invariants.breach)
+        watches = (probes, self._arrivals) if settings.rates else (probes,)
+        return changed(held, faults=(*watches, *held.faults), model_faults=(*watches, *held.model_faults))
+
+    def _heard(self, event: Event) -> None:
+        measured = self.measured
+        measured(event)
+        if measured.events >= self._gates_at:
+            self._invariants.check_gates(self._loop.time())
+            self._gates_at = measured.events + max(GATES_EVERY, len(measured.gate_states))
 
     def _check(self, account: Any) -> None:
         self._invariants.check_account(account)
@@ -198,6 +224,8 @@ class Drive:
         loop, measured = self._loop, self.measured
         at = loop.time() - self._begin
         measured.look(at, since, self.coordinator.held)
+        self._invariants.check_gates(loop.time())
+        self._arrivals.judge(_LATE_TURNS * (measured.lag.most + EVERY_S))
         if at >= self._check_at:
             self._check_at = at + CHECK_EVERY_S
             self._invariants.check_money()
@@ -228,6 +256,13 @@ class Drive:
             measured.now, self.test.runs, measured.started, measured.ended, measured.in_flight,
             measured.statuses[Status.REFUSED.value], measured.spent, p50, p99, tuple(measured.down),
         )  # fmt: skip
+
+
+def _bounds(settings: Settings, tenants: int) -> Bounds:
+    """Return the bounds that hold by *settings* for so many *tenants*."""
+    bounds = bounds_of(settings)
+    # Idle gates of many tenants are forgotten, and so they no longer add up to what has passed in all.
+    return changed(bounds, everywhere=()) if tenants * (USERS + 1) > MOST_SCOPES / 2 else bounds
 
 
 def _longest(settings: Settings) -> float:

@@ -14,13 +14,14 @@ from coordinator.domain.model import ModelReply, ModelRequest, OutputSpec, ToolS
 from coordinator.domain.ports import Stamp
 from coordinator.domain.timer import Timer
 from coordinator.models.draft import Draft, ErrorEventError
-from coordinator.models.failures import Failure, Sender, failure, unreadable
+from coordinator.models.failures import STATUSES, Failure, Sender, failure, unreadable
 from coordinator.models.http import CUT, ERRORS, URL, AsyncClient, Headers, Http, Response, address, fault, headers_of
 from coordinator.models.keys import Vendor, base_url_of, key_of
 from coordinator.models.once import Once
+from coordinator.models.reasoning import thoughtless
 from coordinator.models.replying import quota, request_id
 from coordinator.models.schemas import answer_tool
-from coordinator.models.sse import Events
+from coordinator.models.sse import Events, begins
 
 MOST_BYTES = 32 * 1024 * 1024
 """No reply is longer; one that is will never end."""
@@ -28,6 +29,8 @@ MOST_ERROR_BYTES = 64 * 1024
 LINGER_S = 1.0
 """Seconds that a whole reply may take to end its stream, so that its connection can be used again."""
 
+TOLD = 6
+"""Bytes of a body that tell whether it is a stream of events."""
 DONE = b"[DONE]"
 _BAD_EVENT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
@@ -53,6 +56,8 @@ class Adapter(ABC):
     )  # fmt: skip
 
     vendor: ClassVar[Vendor]
+    effort: ClassVar[str] = ""
+    """The option that says how hard to think, where models without thoughts refuse it."""
 
     def __init__(
         self,
@@ -102,7 +107,7 @@ class Adapter(ABC):
         if url is None:
             url = self._urls[model] = address(self.base + self.path(model), self.vendor.name)
         asked, draft = self.ask(model, request)
-        body = dumps({**self.options, **asked} if self.options else asked)
+        body = dumps({**self._fitting(model), **asked} if self.options else asked)
         sender = Sender(self.vendor, model, self._key, self._stamp)
         try:
             headers = await self._exchange(url, body, draft, sender)
@@ -116,6 +121,12 @@ class Adapter(ABC):
     async def close(self) -> None:
         """Close the HTTP client, unless it came from outside."""
         await self._http.close()
+
+    def _fitting(self, model: str) -> Mapping[str, Any]:
+        """Return the options that *model* takes."""
+        if self.effort not in self.options or not thoughtless(model):
+            return self.options
+        return {name: given for name, given in self.options.items() if name != self.effort}
 
     async def _exchange(self, url: URL, body: bytes, draft: Draft, sender: Sender) -> dict[str, str]:
         response = await self._http.post(url, self._headers, body)
@@ -158,19 +169,22 @@ async def _listen(response: Response, headers: dict[str, str], draft: Draft, sen
 
 async def _follow(chunks: AsyncIterator[bytes], headers: dict[str, str], draft: Draft, sender: Sender) -> None:
     events, size = Events(), 0
-    first = True
+    head, seen = b"", False
     async for chunk in chunks:
         size += len(chunk)
-        if size > MOST_BYTES or (first and chunk.lstrip()[:1] in (b"<", b"{")):
+        if size > MOST_BYTES or (not head and chunk.lstrip()[:1] in (b"<", b"{")):
             raise unreadable(sender, headers, chunk)
-        first = False
+        head = head if len(head) >= TOLD else (head + chunk).lstrip()[:TOLD]
         for data in events.feed(chunk):
+            seen = True
             if data == DONE:
                 draft.ended = True
             else:
                 _take(data, headers, draft, sender)
         if draft.ended:
             return
+    if not seen and head and not begins(head):
+        raise unreadable(sender, headers, head)
 
 
 def _take(data: bytes, headers: dict[str, str], draft: Draft, sender: Sender) -> None:
@@ -183,9 +197,12 @@ def _take(data: bytes, headers: dict[str, str], draft: Draft, sender: Sender) ->
 
 
 def _told(error: Any, headers: dict[str, str], draft: Draft, sender: Sender) -> CoordinatorError:
-    """Return the error that an event of a stream means; its code may be an HTTP status."""
-    code = error.get("code") if isinstance(error, dict) else None
-    status = code if isinstance(code, int) and 400 <= code < 600 else 500
+    """Return the error that an event of a stream means; its code may be an HTTP status, or stand for one."""
+    held = error if isinstance(error, dict) else {}
+    code = held.get("code") or held.get("type")
+    status = STATUSES.get(code, 500) if isinstance(code, str) and not draft.begun else 500
+    if isinstance(code, int) and 400 <= code < 600:
+        status = code
     said = orjson.dumps({"error": error})
     return failure(sender, Failure(status, headers, said, streamed=draft.begun, usage=draft.usage))
 

@@ -22,8 +22,8 @@ from coordinator.models.draft import (
     wish,
 )
 from coordinator.models.keys import ANTHROPIC
-from coordinator.models.reasoning import LEAST_BUDGET, THOUGHTS, thinks
-from coordinator.models.schemas import ANSWER, answer_tool, check_names
+from coordinator.models.reasoning import LEAST_BUDGET, THOUGHTS, forced, thinks, typed
+from coordinator.models.schemas import ANSWER, check_names, for_anthropic
 
 VERSION = "2023-06-01"
 
@@ -33,14 +33,17 @@ STOPS = {
     "refusal": StopReason.REFUSAL,
 }  # fmt: skip
 
+CACHED = {"type": "ephemeral"}
+"""What is said of a conversation that goes on: its prompt is kept for five minutes, and read again at a tenth."""
 # What thinks may not be forced to call a tool: .../build-with-claude/extended-thinking#extended-thinking-with-tool-use
 ASKED = f"Hand in your final answer by calling the tool {ANSWER}; an answer that is written as text is lost."
+NONE = Fragment(b"")
 LEAST_SAID = 256
 """Tokens of the limit that are left for the reply, where its limit was cut down below budget and reply."""
 
 
 class Anthropic(Adapter):
-    """Anthropic's models; a typed answer is handed in by a tool, which every one of them can."""
+    """Anthropic's models. A typed answer comes as JSON; where model or schema cannot, it is handed in by a tool."""
 
     __slots__ = ()
 
@@ -60,21 +63,28 @@ class Anthropic(Adapter):
         system = [message.text for message in request.messages if message.role == "system"]
         body: dict[str, Any] = {"model": model, "max_tokens": request.max_output_tokens, "stream": True}
         tools = [*map(self.tools, request.tools)]
-        if request.output is not None:
+        answer = ""
+        form = self.formats(request.output) if request.output is not None and typed(model) else NONE
+        if form.contents:
+            body["output_config"] = {**self.options.get("output_config", {}), "format": form}
+        elif request.output is not None:
             check_names(request.tools)
-            if thinking:
-                system.append(ASKED)
-            else:
+            answer = ANSWER
+            if forced(model, self.options):
                 body["tool_choice"] = {"type": "any"} if tools else {"type": "tool", "name": ANSWER}
-            tools.append(self.formats(request.output))
+            else:
+                system.append(ASKED)
+            tools.append(self.answers(request.output))
         if any(system):
             body["system"] = "\n\n".join(system)
         if tools:
             body["tools"] = tools
+        if "cache_control" not in self.options and _goes_on(request):
+            body["cache_control"] = CACHED
         body["messages"] = _conversation(request, model, body) if thinking else _told_plainly(request)
         if thinking:
             body.update(_budget(self.options.get("thinking"), body))
-        return body, MessageDraft(request, ANSWER if request.output is not None else "", body if thinking else None)
+        return body, MessageDraft(request, answer, body if thinking else None)
 
     def tool(self, spec: ToolSpec) -> Fragment:
         """Write a tool with the schema of its input."""
@@ -82,8 +92,13 @@ class Anthropic(Adapter):
         return Fragment(orjson.dumps(told))
 
     def form(self, output: OutputSpec) -> Fragment:
-        """Write the tool by which an answer is handed in."""
-        return self.tool(answer_tool(output))
+        """Write the type of an answer as the format of the reply; empty where it cannot be said there."""
+        schema = for_anthropic(output.schema)
+        return NONE if schema is None else Fragment(orjson.dumps({"type": "json_schema", "schema": schema}))
+
+    def _fitting(self, model: str) -> Mapping[str, Any]:
+        """Return the options; a `cache_control` of null is not sent, but switches ours off."""
+        return {name: given for name, given in self.options.items() if given is not None or name != "cache_control"}
 
 
 class MessageDraft(Draft):
@@ -178,6 +193,11 @@ class MessageDraft(Draft):
             count(used, "input_tokens") + read + written, count(used, "output_tokens"), read,
             count(reasoning, "thinking_tokens"), written,
         )  # fmt: skip
+
+
+def _goes_on(request: ModelRequest) -> bool:
+    """Say whether the prompt of *request* is likely to come again, as the beginning of a longer one."""
+    return bool(request.tools) or any(message.role == "assistant" for message in request.messages)
 
 
 def _told(usage: Mapping[str, Any] | None) -> dict[str, Any]:

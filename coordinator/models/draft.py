@@ -85,7 +85,8 @@ class Draft(ABC):
         # Who does not say what was used is billed at the bound.
         usage = self.usage or Usage(self.request.size, self.request.max_output_tokens)
         return ModelReply(
-            text, uses, stop, usage, f"{provider}:{self.model or name}", request_id or self.id, 0, quota
+            text, uses, stop, usage, f"{provider}:{self.model or name}", request_id or self.id, 0, quota,
+            uncertain=self.usage is None,
         )  # fmt: skip
 
 

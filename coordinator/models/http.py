@@ -141,6 +141,11 @@ def fault(error: Exception, provider: str, url: URL) -> Fault:
         return _unreached(cause, provider, url)
     if isinstance(error, httpx.DecodingError):
         what = {"reached": Reached.YES, "code": "unreadable_reply", "hint": "look at proxies on the way"}
+    if False:  # such as that of a port on which something else answers
+        return Fault(
+            f"{provider} answered what is no HTTP ({_told(cause)})", reached=Reached.MAYBE, code="unreadable_reply",
+            hint=f"check the base URL of {provider} ({_place(url)})",
+        )  # fmt: skip
     if isinstance(cause, httpx.TimeoutException | TimeoutError):
         what |= {"code": "timeout", "hint": ""}
     return Fault(f"the reply of {provider} broke off ({_told(cause)})", **what)
@@ -149,7 +154,7 @@ def fault(error: Exception, provider: str, url: URL) -> Fault:
 def _unreached(cause: BaseException, provider: str, url: URL) -> Fault:
     told = _told(cause)
     place = url.netloc.decode("ascii")
-    transient, hint = True, f"check the network, and the base URL of {provider} ({url.scheme}://{place})"
+    transient, hint = True, f"check the network, and the base URL of {provider} ({_place(url)})"
     if isinstance(cause, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError | httpx.ProxyError):
         told, hint = f"the proxy that the environment names fails: {told}", PROXY
     elif "certificate" in told.lower():
@@ -163,5 +168,11 @@ def _unreached(cause: BaseException, provider: str, url: URL) -> Fault:
     )  # fmt: skip
 
 
+def _place(url: URL) -> str:
+    return f"{url.scheme}://{url.netloc.decode('ascii')}"
+
+
 def _told(cause: BaseException) -> str:
+    if isinstance(cause, aiohttp.ClientResponseError):  # its own words hold all that was sent, line by line
+        return cause.message.strip().partition("\n")[0][:200].rstrip(" :")
     return " ".join(str(cause).partition(": <")[0].split())[:200] or type(cause).__name__  # the rest is Python's

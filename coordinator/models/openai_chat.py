@@ -9,9 +9,10 @@ from orjson import Fragment
 from coordinator.domain.content import Message, StopReason, Text, ToolResult, ToolUse
 from coordinator.domain.model import ModelRequest, OutputSpec, ToolSpec
 from coordinator.domain.money import Usage
-from coordinator.models.adapter import Adapter
-from coordinator.models.draft import Draft, ErrorEventError, count, unsupported, wish
+from coordinator.models.adapter import Adapter, dumps
+from coordinator.models.draft import Draft, ErrorEventError, count, fields_of, unsupported, wish
 from coordinator.models.keys import COMPATIBLE, OPENAI
+from coordinator.models.reasoning import acts_or_thinks
 from coordinator.models.schemas import ANSWER, check_names, plain_name, strict
 
 STOPS = {
@@ -26,6 +27,7 @@ class OpenAIChat(Adapter):
     __slots__ = ()
 
     vendor = OPENAI
+    effort = "reasoning_effort"
     limit = "max_completion_tokens"
 
     def access(self, key: str) -> dict[str, str]:
@@ -41,6 +43,8 @@ class OpenAIChat(Adapter):
         body = self._body(model, request)
         if request.tools:
             body["tools"] = [*map(self.tools, request.tools)]
+            if self.effort and self.effort not in self.options and acts_or_thinks(model):
+                body[self.effort] = "none"
         if request.output is not None:
             body["response_format"] = self.formats(request.output)
         return body, ChatDraft(request)
@@ -76,6 +80,7 @@ class CompatibleChat(OpenAIChat):
     __slots__ = ()
 
     vendor = COMPATIBLE
+    effort = ""
     limit = "max_tokens"
 
     def ask(self, model: str, request: ModelRequest) -> tuple[dict[str, Any], Draft]:
@@ -161,13 +166,19 @@ def _usage(told: Mapping[str, Any]) -> Usage:
     )  # fmt: skip
 
 
+def _object(arguments: str) -> str:
+    """Return *arguments* as a model wrote them, or in an object: servers that parse them refuse all that is none."""
+    fields = fields_of(arguments)
+    return arguments if fields != {"text": arguments} else dumps(fields).decode()
+
+
 def _say(message: Message, into: list[dict[str, Any]]) -> None:
     texts, calls = [], []
     for part in message.parts:
         if isinstance(part, Text):
             texts.append(part.text)
         elif isinstance(part, ToolUse):
-            called = {"name": part.name, "arguments": part.arguments}
+            called = {"name": part.name, "arguments": _object(part.arguments)}
             calls.append({"id": part.id, "type": "function", "function": called})
         elif isinstance(part, ToolResult):
             into.append({"role": "tool", "tool_call_id": part.id, "content": part.text})

@@ -27,6 +27,7 @@ class OpenAIResponses(Adapter):
     __slots__ = ()
 
     vendor = RESPONSES
+    effort = "reasoning"
 
     def __init__(self, *, options: Mapping[str, Any] | None = None, **given: Any) -> None:
         super().__init__(options=_own_words(options or {}), **given)

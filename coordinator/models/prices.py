@@ -31,7 +31,7 @@ def published_price(provider: str, model: str, now: float) -> Price | None:
         model: its name there; `NAME@URL` of a compatible server.
         now: UTC seconds since the epoch: prices change on announced days.
     """
-    name, _, url = model.partition("@") if provider == "compatible" else (model, "", "")
+    name, _, url = model.partition("@") if provider == "compatible" else (model.removeprefix("models/"), "", "")
     vendor = VENDORS.get(provider)
     if vendor is None and not url:
         return None

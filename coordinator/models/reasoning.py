@@ -32,6 +32,19 @@ _THINKERS = {
 }
 _THINKERS["openai-responses"] = _THINKERS["openai"]
 
+# OpenAI's that refuse every word on how hard to think. A name that is not known, as that of a gateway, is none of them.
+_THOUGHTLESS = re.compile(r"(?:ft:)?(?:chatgpt-|gpt-(?:3|4|5-chat))")
+
+# Chat completions refuse functions to these unless they are told not to think, and most think unless they are told.
+# Those at the end cannot be told, and use functions by responses alone.
+_EITHER = re.compile(r"gpt-(?:5\.(?:[4-9]|\d\d)|[6-9]|\d\d)(?!.*-(?:pro|codex|chat))")
+
+# Anthropic's that cannot be bound to a schema, and those that may be forced to call a tool, so that models to come can
+# be the one and may not be the other: https://platform.claude.com/docs/en/build-with-claude/structured-outputs and
+# .../models/opus-5-5/whats-new-opus-5-5#forced-tool-use-is-not-supported
+_TYPED = re.compile(r"claude-(?!\d|v\d|instant|(?:opus|sonnet|haiku)-4(?!-[5-9](?!\d)|-\d\d(?!\d)))")
+_UNFORCED = re.compile(r"claude-(?!\d|v\d|instant|[a-z]+-4|[a-z]+-5(?!-[1-9](?!\d)|-\d\d(?!\d)))")
+
 Options = Mapping[str, Any]
 
 
@@ -42,6 +55,26 @@ def thinks(provider: str, model: str, options: Options) -> bool:
         return told != 0
     family = _THINKERS.get(provider)
     return family is not None and family.match(model.removeprefix("models/")) is not None
+
+
+def thoughtless(model: str) -> bool:
+    """Say whether *model*, of OpenAI, refuses options about its thoughts."""
+    return _THOUGHTLESS.match(model) is not None
+
+
+def acts_or_thinks(model: str) -> bool:
+    """Say whether *model*, of OpenAI, uses tools in chat completions only where it is told not to think."""
+    return _EITHER.match(model) is not None
+
+
+def typed(model: str) -> bool:
+    """Say whether *model*, of Anthropic, can be bound to the schema of its answer."""
+    return _TYPED.match(model) is not None
+
+
+def forced(model: str, options: Options) -> bool:
+    """Say whether *model*, of Anthropic, may be forced to call a tool: not while it thinks, and the newest never."""
+    return not thinks("anthropic", model, options) and _UNFORCED.match(model) is None
 
 
 def signs(model: str) -> bool:

@@ -1,7 +1,7 @@
 """JSON Schemas as providers want them; what a provider does not know is left out, and checked by us afterwards."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from coordinator.domain.errors import Invalid
@@ -18,6 +18,9 @@ _GOOGLE = frozenset(
     "type title description enum items prefixItems properties required additionalProperties anyOf oneOf $ref $defs"
     " minItems maxItems minimum maximum format".split()
 )
+_BOUNDS = ("minItems", "maxItems", "minimum", "maximum")
+MOST_UNIONS = 16
+"""Unions in one schema above which Anthropic refuses it."""
 _SCHEMAS = ("items", "additionalProperties")
 _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
 _TABLES = ("properties", "$defs")
@@ -37,6 +40,24 @@ def strict(schema: Schema) -> Node | None:
     except LooseError:
         return None
     return root if root.get("type") == "object" and "anyOf" not in root else None
+
+
+def for_anthropic(schema: Schema) -> Node | None:
+    """Return *schema* for structured outputs of Anthropic: as in the strict mode, without bounds but in words.
+
+    https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-schema-limitations
+
+    None when it cannot say so: types that hold themselves, values that are no plain ones, too many unions.
+    """
+    root = strict(schema)
+    if root is None:
+        return None
+    try:
+        told = _walk(root, _boundless)
+    except LooseError:
+        return None
+    unions = sum("anyOf" in node or isinstance(node.get("type"), list) for node in _nodes(told))
+    return None if unions > MOST_UNIONS or _circular(told) else told
 
 
 def for_google(schema: Schema) -> Node:
@@ -114,6 +135,36 @@ def _strictly(node: Node) -> Node:
         kept["required"] = list(kept["properties"])
         kept["additionalProperties"] = False
     return kept
+
+
+def _boundless(node: Node) -> Node:
+    if any(isinstance(one, dict | list) for one in (*node.get("enum", ()), node.get("const"))):
+        raise LooseError
+    bounds = ", ".join(f"{name} {node[name]}" for name in _BOUNDS if name in node)
+    kept = {name: held for name, held in node.items() if name not in _BOUNDS}
+    if bounds:
+        kept["description"] = f"{node['description']} ({bounds})" if "description" in node else bounds
+    return kept
+
+
+def _nodes(held: Any) -> Iterator[Node]:
+    """Yield every object in *held*, a schema or what stands in one."""
+    if isinstance(held, dict):
+        yield held
+    for inner in held.values() if isinstance(held, dict) else held if isinstance(held, list) else ():
+        yield from _nodes(inner)
+
+
+def _circular(root: Node) -> bool:
+    """Say whether a type in *root* holds itself."""
+    held = {
+        f"#/$defs/{name}": {node["$ref"] for node in _nodes(one) if "$ref" in node}
+        for name, one in root.get("$defs", {}).items()
+    }
+    while plain := [name for name, references in held.items() if not references & held.keys()]:
+        for name in plain:
+            del held[name]
+    return bool(held) or any(node.get("$ref") == "#" for node in _nodes(root))
 
 
 def _googly(node: Node) -> Node:

@@ -1,5 +1,12 @@
 """Server-sent events, as bytes come in: https://html.spec.whatwg.org/multipage/server-sent-events.html."""
 
+FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
+
+
+def begins(head: bytes) -> bool:
+    """Say whether *head*, which may be shorter than one word, can be the begin of a stream of events."""
+    return any(head.startswith(field) or field.startswith(head) for field in FIELDS)
+
 
 class Events:
     """Takes a stream in chunks, cut anywhere, and gives the data of every event that is whole.

@@ -8,6 +8,7 @@ from coordinator.domain.content import StopReason
 from coordinator.domain.errors import Invalid
 from coordinator.domain.model import ModelReply, ModelRequest
 from coordinator.domain.money import TOKENS_PER_MESSAGE, Price, Usage
+from coordinator.domain.result import Issue
 
 MIN_OUTPUT_TOKENS = 256  # a reply cut shorter than this is seldom of use
 
@@ -63,9 +64,14 @@ class ModelPrices:
         cost = (self._prices.get(call.dependency) or self._price(call)).cost(reply.usage)
         if call.request.size >= WORTHWHILE_BYTES:
             _remember(call, reply, call.scope.run.own(self, _Talks))
+        if reply.uncertain:
+            cost = held
+            told = f"{call.dependency} told no usage; its calls are billed at their bound"
+            issue = Issue(code="usage_not_told", message=told, part=call.dependency)
+            call.scope.run.note(issue, call.scope.agent, call.step)
         return cost, ModelReply(
             reply.text, reply.tool_uses, reply.stop, reply.usage, reply.model, reply.request_id, cost,
-            reply.quota,
+            reply.quota, uncertain=reply.uncertain,
         )  # fmt: skip
 
     def _input(self, call: ModelCall, price: Price) -> int:

@@ -140,6 +140,16 @@ class OfModels:
         }  # fmt: skip
         if reply.reuse is not None:
             facts.update(reuse=reply.reuse.value, saved=reply.saved)
+        if usage.cached_tokens:
+            facts["cached"] = usage.cached_tokens
+        if usage.cache_write_tokens:
+            facts["cache_write"] = usage.cache_write_tokens
+        if usage.reasoning_tokens:
+            facts["reasoning"] = usage.reasoning_tokens
+        if reply.request_id:
+            facts["request_id"] = reply.request_id
+        if reply.uncertain:
+            facts["uncertain"] = True
         return facts
 
     def failing(self, call: ModelCall, error: BaseException) -> dict[str, Any]:

@@ -23,15 +23,29 @@ class Arrivals:
 
     Gates count what they let through; a place that is used later than it was given is only seen here.
 
+    Where turns of the loop take time, calls may arrive late, and so closer together than they were let through. Then
+    what looks like a breach waits for `judge`, which is told how late they may have been.
+
     Args:
         limits: of the gates, by their names.
         told: hears of every breach.
+        at_once: whether turns of the loop take no time to speak of, as in virtual time.
     """
 
-    def __init__(self, limits: LimitsOf, told: Callable[[str], None]) -> None:
+    def __init__(self, limits: LimitsOf, told: Callable[[str], None], *, at_once: bool = True) -> None:
         self._limits = limits
         self._told = told
+        self._at_once = at_once
         self._arrived: dict[str, deque[float]] = {}
+        self._suspects: dict[str, tuple[float, str]] = {}
+        """By gate: how late a call must have been for it to have been let through in time, and what is told if not."""
+
+    def judge(self, late_s: float) -> None:
+        """Tell of what is a breach even if calls arrived up to *late_s* seconds after they were let through."""
+        suspects, self._suspects = self._suspects, {}
+        for needed_s, what in suspects.values():
+            if needed_s > late_s:
+                self._told(what)
 
     async def __call__(self, call: A, then: Handler[A, R]) -> R:
         now = call.scope.run.loop.time()
@@ -53,10 +67,12 @@ class Arrivals:
         while arrived[0] <= now - limits.window_s + LATE_S:
             arrived.popleft()
         if len(arrived) > limits.requests:
-            self._told(
-                f"gate: {len(arrived)} calls arrived through {gate} within {limits.window_s:g} s,"
-                f" where {limits.requests:g} may"
-            )
+            needed_s = arrived[-1 - int(limits.requests)] - (now - limits.window_s)
+            if needed_s > self._suspects.get(gate, (0.0,))[0]:
+                within = f"within {limits.window_s:g} s, where {limits.requests:g} may"
+                self._suspects[gate] = needed_s, f"gate: {len(arrived)} calls arrived through {gate} {within}"
+            if self._at_once:
+                self.judge(LATE_S)
 
 
 def _gates(call: Attempt) -> Iterator[str]:

@@ -101,6 +101,12 @@ class Invariants:
         """Check the law of money on every account."""
         self._judge(self._held.ledger.books())
 
+    def check_gates(self, now: float) -> None:
+        """Check what gates and admission have let through, as they stand at *now*, seconds of any steady clock."""
+        if self._passages is not None:
+            for breach in self._passages.look(self._held.gates.gates(), self._held.admission.snapshot(), now):
+                self._tell(breach)
+
     def _judge(self, accounts: Iterable[Any], event: Event | None = None) -> None:
         for account in accounts:
             settled, reserved = account.settled, account.reserved

@@ -182,15 +182,22 @@ def _delegation_ended(data: Mapping[str, Any], _span: Span) -> Attributes:
     return {"coordinator.code": data["code"]}
 
 
+# Facts of a model call that few have.
+_RARE = {
+    "reuse": "coordinator.reuse", "uncertain": "coordinator.uncertain", "request_id": genai.RESPONSE_ID,
+    "cached": genai.CACHE_READ_TOKENS, "cache_write": genai.CACHE_WRITE_TOKENS, "reasoning": genai.REASONING_TOKENS,
+}  # fmt: skip
+
+
 def _model_ended(data: Mapping[str, Any], span: Span) -> Attributes:
     said = {"coordinator.code": data["code"], "coordinator.model_class": data["class"]}
     if "model" not in data:
         return said
     # Another provider may have answered than the one that was asked first.
     answered = genai.asked(data["model"])
-    reuse = {"coordinator.reuse": data["reuse"]} if "reuse" in data else {}
+    rare = {name: data[fact] for fact, name in _RARE.items() if fact in data}
     return {
-        **said, **_cost(data), **reuse,
+        **said, **_cost(data), **rare,
         genai.PROVIDER: answered[genai.PROVIDER], genai.RESPONSE_MODEL: answered[genai.REQUEST_MODEL],
         genai.FINISH_REASONS: (data["stop"],), genai.INPUT_TOKENS: data["input_tokens"],
         genai.OUTPUT_TOKENS: data["output_tokens"],

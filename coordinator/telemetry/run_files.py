@@ -20,8 +20,9 @@ DEEPEST = 60
 """Parts of a step's id beyond which a line was not written by a run of ours."""
 
 NUMBERS = (
-    "attempt", "bytes", "bytes_left", "ceiling", "cost", "duration_s", "input_tokens", "late_s", "output_tokens",
-    "overrun", "passages", "reasons", "saved", "settled", "size", "tool_uses", "wait_s",
+    "attempt", "bytes", "bytes_left", "cache_write", "cached", "ceiling", "cost", "duration_s", "input_tokens",
+    "late_s", "output_tokens", "overrun", "passages", "reasoning", "reasons", "saved", "settled", "size", "tool_uses",
+    "wait_s",
 )  # fmt: skip
 """Facts that are calculated with."""
 LARGEST = 1e15

@@ -155,6 +155,18 @@ def reused(node: Node) -> str:
     return {"cache": "from the cache", "flight": "with another's reply"}.get(str(node.facts.get("reuse")), "")
 
 
+def tokens(node: Node) -> str:
+    """Return what a model call used, such as `2,100 (1,500 cached) → 40 tokens`; "" when there was no reply."""
+    facts = node.facts
+    if "output_tokens" not in facts:
+        return ""
+    read, written, thought = (facts.get(name) for name in ("cached", "cache_write", "reasoning"))
+    of_input = ", ".join([*([f"{read:,} cached"] if read else []), *([f"{written:,} written"] if written else [])])
+    of_output = f" ({thought:,} reasoning)" if thought else ""
+    told = f"{facts['input_tokens']:,}{f' ({of_input})' if of_input else ''} → {facts['output_tokens']:,}{of_output}"
+    return f"{'at most ' if facts.get('uncertain') else ''}{told} tokens"
+
+
 def tell(record: Record) -> Story:
     """Return the story of what *record* holds; an event that makes no sense is left out."""
     now = 0.0

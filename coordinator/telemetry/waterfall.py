@@ -5,7 +5,7 @@ from html import escape
 
 from coordinator.domain.money import dollars
 from coordinator.telemetry.charts import span
-from coordinator.telemetry.story import Story, reused
+from coordinator.telemetry.story import Story, reused, tokens
 from coordinator.telemetry.tree import Node
 
 UNFOLDED = 400
@@ -95,7 +95,7 @@ def _detail(node: Node) -> str:
     """Return what a row tells beside name, time and money."""
     facts, parts = node.facts, [node.detail] if node.detail else []
     if "output_tokens" in facts:
-        parts.append(f"{facts['input_tokens']:,} → {facts['output_tokens']:,} tokens")
+        parts.append(tokens(node))
         parts += filter(None, [reused(node)])
     elif node.kind == "tool" and facts.get("passages"):
         parts.append(f"{facts['passages']} passage{'s' * (facts['passages'] != 1)}")

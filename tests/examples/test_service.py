@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from coordinator import AgentContext, Brief, Coordinator, Invalid, Settings, Status, Team, agent
-from examples.service import service
+from examples.service import Ending, service
 
 pytestmark = pytest.mark.real_time
 
@@ -84,10 +84,10 @@ async def diary() -> Diary:
 
 
 @asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[tuple[str, uvicorn.Server]]:
+async def served(app: FastAPI, patience_s: int = 5) -> AsyncIterator[tuple[str, uvicorn.Server]]:
     """Serve *app* on a free port of the loopback until the block ends."""
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=patience_s)
     server = Server(config)
     serving = asyncio.ensure_future(server.serve(sockets=[listening]))
     await server.up.wait()
@@ -159,7 +159,7 @@ async def test_a_watcher_that_is_gone_before_the_first_event_cancels_the_run_tha
         "query_string": b"", "http_version": "1.1", "asgi": {"version": "3.0"}, "app": service,
     }  # fmt: skip
     async with Coordinator(Team(manager), Settings(world={})) as coordinator:
-        service.state.coordinator = coordinator
+        service.state.coordinator, service.state.ending = coordinator, Ending(coordinator, 1)
         await service(scope, receive, send)  # type: ignore[arg-type]  # a server's own types
         assert coordinator.snapshot().admission.running == (0 if key is None else 1)
 
@@ -188,6 +188,52 @@ async def test_told_to_stop_it_lets_the_runs_end(diary: Diary) -> None:
         await diary.a_start()
         server.should_exit = True  # all that its handler of SIGTERM does
         assert (await pending).status_code == 200
+
+
+@pytest.fixture
+def sigterm() -> Iterator[Callable[[], None]]:
+    """Send SIGTERM to this process, in which the server hears it; uvicorn raises it again when it has ended."""
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    yield lambda: signal.raise_signal(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, before)
+
+
+async def watched(client: httpx.AsyncClient, question: dict[str, str]) -> list[str]:
+    """Return the lines of an answer as server-sent events."""
+    async with client.stream("POST", "/ask/events", json=question) as response:
+        return [line async for line in response.aiter_lines() if line]
+
+
+@pytest.mark.parametrize("key", [None, "shared"])
+async def test_at_sigterm_open_streams_go_on_to_their_result(
+    diary: Diary, sigterm: Callable[[], None], key: str | None
+) -> None:
+    async with served(app()) as (url, _), httpx.AsyncClient(base_url=url, timeout=30) as client:
+        lines = asyncio.ensure_future(watched(client, {"task": "1.5", **({"key": key} if key else {})}))
+        await diary.a_start()
+        sigterm()
+        event, data = (await lines)[-2:]
+    assert event == "event: result"
+    assert json.loads(data.removeprefix("data: "))["text"] == "thought for 1.5"
+
+
+async def test_at_sigterm_what_takes_longer_than_the_drain_is_cancelled_and_says_so(
+    diary: Diary, sigterm: Callable[[], None]
+) -> None:
+    slow = service(Team(manager), Settings(world={}), drain_s=0.3)
+    async with served(slow, patience_s=60) as (url, _), httpx.AsyncClient(base_url=url, timeout=30) as client:
+        asked = asyncio.ensure_future(client.post("/ask", json={"task": "25"}))
+        shared = asyncio.ensure_future(client.post("/ask", json={"task": "25", "key": "k"}))
+        lines = asyncio.ensure_future(watched(client, {"task": "25"}))
+        await diary.until(lambda: len(diary.started) == 3)
+        began = asyncio.get_running_loop().time()
+        sigterm()
+        answers = await asyncio.gather(asked, shared)
+        assert [(answer.status_code, answer.json()["status"]) for answer in answers] == [(503, "cancelled")] * 2
+        event, data = (await lines)[-2:]
+        assert (event, json.loads(data.removeprefix("data: "))["status"]) == ("event: result", "cancelled")
+    assert len(diary.ended) == 3
+    assert asyncio.get_running_loop().time() - began < 5
 
 
 async def test_a_second_event_loop_is_told_to_open_its_own() -> None:

@@ -8,7 +8,7 @@ from coordinator.domain.calls import ModelCall
 from coordinator.domain.content import Message, StopReason, Text
 from coordinator.domain.errors import Invalid, Refused
 from coordinator.domain.events import Event
-from coordinator.domain.model import ModelReply, ModelRequest, OutputSpec, ToolSpec
+from coordinator.domain.model import ModelReply, ModelRequest, OutputSpec, Reuse, ToolSpec
 from coordinator.domain.money import Price, Usage
 from coordinator.domain.ports import Account
 from coordinator.policies.budget import Budget
@@ -44,6 +44,21 @@ async def test_a_call_holds_its_bound_while_it_runs_and_pays_what_it_used(calls,
     assert held == [BOUND, BOUND]
     assert reply.cost == calls.run.cost == 10 + 2 * 5
     assert [(account.settled, account.reserved) for account in ledger.snapshot()] == [(20, 0), (20, 0)]
+
+
+async def test_usage_that_is_not_told_costs_what_was_held_and_is_an_issue_for_each_run_and_model(calls):
+    async def then(call: Any) -> Any:
+        return ModelReply("a", (), StopReason.END, Usage(1000, 500), call.dependency, uncertain=True)
+
+    prices = {"fake:m": Price(1_000_000, 2_000_000), "fake:n": Price(1_000_000, 2_000_000)}
+    budget: Budget = Budget(Ledger(), accounts(1000), ModelPrices(prices))
+    replies = [await budget(calls.of_model(dependency=name), then) for name in ("fake:m", "fake:m", "fake:n")]
+    assert [reply.cost for reply in replies] == [BOUND] * 3, "what was held, and never more"
+    assert [(issue.code, issue.part) for issue in calls.run.issues] == [
+        ("usage_not_told", "fake:m"), ("usage_not_told", "fake:n"),
+    ]  # fmt: skip
+    assert all(reply.uncertain for reply in replies), "the layers around it tell it too"
+    assert replies[0].reused(Reuse.CACHE, 9).uncertain is False
 
 
 async def test_a_call_that_does_not_fit_is_never_made(calls):

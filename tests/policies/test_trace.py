@@ -4,7 +4,10 @@ from typing import Any
 import pytest
 
 from coordinator.domain.briefs import Report
+from coordinator.domain.content import StopReason
 from coordinator.domain.errors import Refused
+from coordinator.domain.model import ModelReply
+from coordinator.domain.money import Usage
 from coordinator.policies.trace import OfDelegations, OfModels, OfRuns, OfTools, Trace
 
 KINDS = [("run", OfRuns()), ("delegation", OfDelegations()), ("model", OfModels()), ("tool", OfTools())]
@@ -76,3 +79,17 @@ async def test_events_hold_names_and_numbers_never_content(calls, replies, kind,
         assert all(isinstance(value, str | int | float) for value in event.data.values())
         assert "xxxx" not in str(event.data)
         assert "Where is it" not in str(event.data)
+
+
+async def test_a_model_call_tells_all_that_it_used_and_its_name_at_the_provider_and_nothing_that_it_did_not(calls):
+    async def closing(**told: Any) -> dict[str, Any]:
+        async def then(call: Any) -> Any:
+            return ModelReply("a", (), StopReason.END, told.pop("usage", Usage(9, 8)), "fake:m", **told)
+
+        await Trace(OfModels())(calls.of_model(), then)
+        return dict(calls.events[-1].data)
+
+    full = await closing(usage=Usage(2100, 40, 1500, 20, 300), request_id="req_1", uncertain=True)
+    more = {"cached": 1500, "cache_write": 300, "reasoning": 20, "request_id": "req_1", "uncertain": True}
+    assert {name: full[name] for name in more} == more
+    assert not more.keys() & (await closing()).keys()

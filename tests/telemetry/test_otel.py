@@ -125,7 +125,7 @@ async def test_a_run_reaches_a_collector_as_one_tree_with_the_names_of_the_conve
     assert [one.string_value for one in said.pop("gen_ai.response.finish_reasons").values] == ["end"]
     assert {name: said[name] for name in said if name.startswith("gen_ai")} == {
         "gen_ai.operation.name": "chat", "gen_ai.agent.name": "boss", "gen_ai.provider.name": "scripted",
-        "gen_ai.request.model": "tape", "gen_ai.response.model": "tape",
+        "gen_ai.request.model": "tape", "gen_ai.response.model": "tape", "gen_ai.response.id": "0-1",
         "gen_ai.usage.input_tokens": said["gen_ai.usage.input_tokens"], "gen_ai.usage.output_tokens": 1,
     }  # fmt: skip
     assert said["coordinator.cost_usd"] > 0
@@ -225,6 +225,24 @@ def test_half_a_sign_in_a_name_loses_no_batch(provider, collector):
     (span,) = collector.spans
     assert span.name == "execute_tool look?up"
     assert span.end_time_unix_nano - span.start_time_unix_nano == 500_000_000
+
+
+def test_what_a_call_used_has_the_names_of_the_conventions_as_far_as_it_is_told(provider, collector):
+    observer = Traces(provider)
+    ended = {
+        "class": "small", "model": "openai:gpt-x", "code": "ok", "stop": "end", "input_tokens": 2100,
+        "output_tokens": 40, "cost": 250, "duration_s": 0.5,
+    }  # fmt: skip
+    more = {"cached": 1500, "cache_write": 300, "reasoning": 20, "request_id": "req_1", "uncertain": True}
+    for turn, data in (("run/turn1", {**ended, **more}), ("run/turn2", ended)):
+        observer(Event("r-1", 1, 1.0, Kind.MODEL_STARTED, "acme", "boss", turn, {"class": "small"}))
+        observer(Event("r-1", 2, 1.0, Kind.MODEL_ENDED, "acme", "boss", turn, data))
+    provider.force_flush()
+    full, plain = map(attributes, collector.spans)
+    assert {name: said for name, said in full.items() if name not in plain} == {
+        "gen_ai.usage.cache_read.input_tokens": 1500, "gen_ai.usage.cache_creation.input_tokens": 300,
+        "gen_ai.usage.reasoning.output_tokens": 20, "gen_ai.response.id": "req_1", "coordinator.uncertain": True,
+    }  # fmt: skip
 
 
 def test_money_of_an_attempt_without_a_reply_is_an_event_of_its_call(provider, collector):

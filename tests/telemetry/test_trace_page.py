@@ -6,6 +6,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from coordinator import Kind
 from coordinator.telemetry.run_files import Record
 from coordinator.telemetry.story import tell
@@ -56,6 +58,20 @@ def test_the_page_shows_calls_issues_money_and_what_did_not_go_straight_on(told:
                    "verdict: revise", "900 → 40 tokens",
                    "charged $0.0001 for look_up#0 although no answer came"):  # fmt: skip
         assert wanted in text
+
+
+USED = [
+    ({"cached": 1500}, "2,100 (1,500 cached) → 40 tokens"),
+    ({"cached": 1500, "cache_write": 300}, "2,100 (1,500 cached, 300 written) → 40 tokens"),
+    ({"reasoning": 20}, "2,100 → 40 (20 reasoning) tokens"),
+    ({"uncertain": True}, "at most 2,100 → 40 tokens"),
+]
+
+
+@pytest.mark.parametrize(("facts", "shown"), USED)
+def test_the_page_shows_what_kinds_of_tokens_there_were_and_that_nobody_told_them(told: Any, facts: Any, shown: str):
+    told.call("boss", "run/turn2", "openai:gpt-x", input_tokens=2100, **facts)
+    assert shown in " ".join(parsed(page(told)).texts)
 
 
 def test_no_text_becomes_markup_and_nothing_comes_from_outside(told: Any) -> None:

@@ -27,6 +27,7 @@ from coordinator.models.fake.wire import (
     typed_as,
 )
 from coordinator.models.keys import OPENAI
+from coordinator.models.reasoning import acts_or_thinks
 
 KNOWN = frozenset(
     "model messages audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens"
@@ -59,6 +60,8 @@ class ChatWire(Wire):
         output = _format(told.get("response_format")) or output
         most = told.get("max_completion_tokens") or told.get("max_tokens") or 4096
         request = ModelRequest(_messages(told["messages"]), offered, output, told["model"], int(most))
+        if tools and acts_or_thinks(told["model"]):
+            _check_thoughts(told)
         usage = bool((told.get("stream_options") or {}).get("include_usage"))
         return Asked(request, bool(told.get("stream")), answer, usage)
 
@@ -144,6 +147,17 @@ def _usage(usage: Usage) -> Json:
             "rejected_prediction_tokens": 0,
         },
     }  # fmt: skip
+
+
+def _check_thoughts(told: Json) -> None:
+    """Check that a request with tools asks for no thoughts; models after GPT-5.4 think unless they are told."""
+    model = told["model"]
+    if told.get("reasoning_effort", "none" if model.startswith("gpt-5.4") else "medium") != "none":
+        raise WireError(
+            "bad_request", f"Function tools with reasoning_effort are not supported for {model} in"
+            " /v1/chat/completions. To use function tools, use /v1/responses or set reasoning_effort to 'none'.",
+            param="reasoning_effort",
+        )  # fmt: skip
 
 
 def _tool(tool: Json, place: int) -> ToolSpec:

@@ -23,6 +23,13 @@ def answered(reply: ModelReply) -> tuple[Message, Message]:
     return Message("assistant", reply.tool_uses), Message("tool", results)
 
 
+@pytest.mark.parametrize("model", ["gpt-5.4", "gpt-5.6-terra"])
+async def test_tools_are_used_in_chat_completions_by_models_that_else_would_think(pairs, model):
+    there = pairs["openai"](CALLED)
+    assert (await there(ModelRequest((ASKED,), (LOOK,), ANSWER), model)).tool_uses
+    assert json.loads(there.wired.questions[0].body)["reasoning_effort"] == "none"
+
+
 async def test_a_conversation_with_a_model_that_thinks_goes_on_with_what_it_thought(pair, name):
     there = pair(CALLED)
     messages: tuple[Message, ...] = (ASKED,)
@@ -45,6 +52,8 @@ REFUSED = {
     "too large a budget": ("anthropic", {"thinking": {"type": "enabled", "budget_tokens": 9000}}, "budget_tokens"),
     "too small a budget": ("anthropic", {"thinking": {"type": "enabled", "budget_tokens": 9}}, "budget_tokens"),
     "without its thoughts": ("anthropic", {"thinking": {"type": "enabled", "budget_tokens": 1024}}, "but found"),
+    "thoughts beside tools": ("openai", {"model": "gpt-5.6", "reasoning_effort": "low"}, "/v1/responses"),
+    "thoughts unasked for": ("openai", {"model": "gpt-5.6"}, "/v1/responses"),
     "sealed": ("openai-responses", {"model": "gpt-4.1", "include": ["reasoning.encrypted_content"]}, "Encrypted"),
     "unsigned": ("google", {}, "thought_signature"),
 }

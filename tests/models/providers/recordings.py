@@ -72,7 +72,8 @@ def plain(reply: ModelReply) -> ModelReply:
     """Return *reply* without the signatures of its calls, which recordings do not spell out."""
     uses = tuple(ToolUse(use.id, use.name, use.arguments) for use in reply.tool_uses)
     return ModelReply(
-        reply.text, uses, reply.stop, reply.usage, reply.model, reply.request_id, reply.cost, reply.quota
+        reply.text, uses, reply.stop, reply.usage, reply.model, reply.request_id, reply.cost, reply.quota,
+        uncertain=reply.uncertain,
     )  # fmt: skip
 
 

@@ -113,6 +113,7 @@ async def test_a_stream_cut_at_any_byte_is_whole_or_an_uncertain_fault_and_never
             # Cut behind its last word and before its bill, the reply stands, and is billed at the bound.
             bound = Usage(asked(case).size, asked(case).max_output_tokens)
             assert outcome.usage in (reply.usage, bound), end
+            assert outcome.uncertain == (outcome.usage != reply.usage), end
     assert whole
 
 
@@ -212,13 +213,21 @@ async def test_a_page_in_place_of_a_reply_is_told_with_its_title(protocol, kind)
 @every_protocol
 @pytest.mark.parametrize(
     ("status", "row"),
-    [(403, "denied"), (404, "denied"), (407, "denied"), (302, "denied"), (502, "failed"), (503, "failed")],
+    [(400, "denied"), (401, "denied"), (403, "denied"), (404, "denied"), (302, "denied"), (502, "failed")],
 )
 async def test_a_page_with_an_error_status_is_told_with_its_title(protocol, status, row):
     fault = await failure(answering(protocol, HTML, {"content-type": "text/html"}, status=status), protocol)
     assert outcome(fault) is Outcome(row)
     assert "an HTML page (Sign in to the network)" in str(fault)
     assert "BASE_URL" in str(fault)
+    assert fault.code == ("wrong_base_url" if row == "denied" else "server_error")
+
+
+@every_protocol
+async def test_a_proxy_that_wants_to_know_who_asks_is_told_with_its_variable(protocol):
+    fault = await failure(answering(protocol, HTML, {"content-type": "text/html"}, status=407), protocol)
+    assert (outcome(fault), fault.code) == (Outcome.DENIED, "denied")
+    assert "HTTPS_PROXY" in fault.hint
 
 
 @every_protocol
@@ -252,6 +261,14 @@ ODD = [
 async def test_json_that_is_none_is_an_unreadable_reply(protocol, body):
     fault = await failure(answering(protocol, body), protocol)
     assert (outcome(fault), fault.code) == (Outcome.FAILED, "unreadable_reply")
+
+
+@every_protocol
+@pytest.mark.parametrize("body", [b"hello there", b"Service is starting\n\n", b"[]"])
+async def test_a_body_without_any_event_is_an_unreadable_reply(protocol, body):
+    for kind in ("text/plain", STREAM["content-type"]):
+        fault = await failure(answering(protocol, [body[:3], body[3:]], {"content-type": kind}), protocol)
+        assert (outcome(fault), fault.code) == (Outcome.FAILED, "unreadable_reply")
 
 
 @every_protocol

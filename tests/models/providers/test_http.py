@@ -180,8 +180,9 @@ async def test_a_page_that_refuses_plain_words_on_a_port_of_tls_points_at_the_ba
         await writer.drain()
 
     async with listening(refuse) as (place, _), speaking(f"http://{place}/v1") as model:
-        with pytest.raises(Invalid) as caught:
+        with pytest.raises(Fault) as caught:
             await model("gpt-5-mini", WITH_TOOLS)
+    assert caught.value.code == "wrong_base_url"
     assert "OPENAI_BASE_URL" in caught.value.hint
 
 
@@ -204,7 +205,7 @@ async def test_a_connection_reset_behind_the_request_may_have_been_answered():
     assert (fault.code, fault.reached) == ("cut_off", Reached.MAYBE)
 
 
-async def test_what_is_no_http_may_have_been_answered():
+async def test_what_is_no_http_is_told_with_the_base_url_and_may_have_been_answered():
     async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
         writer.write(b"220 mail.example ESMTP\r\n\r\n")
@@ -212,7 +213,9 @@ async def test_what_is_no_http_may_have_been_answered():
 
     async with listening(babble) as (place, _):
         fault = await lost(f"http://{place}/v1")
-    assert fault.reached is Reached.MAYBE
+    assert (fault.code, fault.reached) == ("unreadable_reply", Reached.MAYBE)
+    assert fault.message == "openai:gpt-5-mini answered what is no HTTP (Bad status line)"
+    assert f"http://{place}" in fault.hint
 
 
 @pytest.mark.parametrize("end", [1, 200, 700])

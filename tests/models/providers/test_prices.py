@@ -75,6 +75,12 @@ def test_a_compatible_server_is_known_by_its_address():
     assert published_price("compatible", "llama-3.3-70b-versatile@https://api.groq.com/openai/v1", NOW.timestamp())
 
 
+def test_a_model_of_google_costs_the_same_by_its_full_name():
+    full = published_price("google", "models/gemini-2.5-pro", NOW.timestamp())
+    assert full == published_price("google", "gemini-2.5-pro", NOW.timestamp())
+    assert full is not None
+
+
 def test_a_price_follows_the_day_on_which_it_changes():
     before = published_price("openai", "o3", datetime(2025, 6, 1, tzinfo=UTC).timestamp())
     after = published_price("openai", "o3", datetime(2025, 7, 1, tzinfo=UTC).timestamp())
