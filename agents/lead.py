@@ -96,9 +96,9 @@ async def lead(brief: Brief, ctx: AgentContext, gatherer: str, model: str | None
     ctx.enter("delegate", ", ".join(f"{step.id}: {step.member}" for step in plan.steps))
     await _delegate(brief, ctx, work, plan)
     if not work.facts:
-        return _nothing(work)
+        return nothing(work)
     ctx.enter("verify")
-    await _review(brief, ctx, work)
+    await review(brief, ctx, work)
     decision = await _decide(brief, ctx, work)
     if decision.decision is Course.REPLAN:
         await _replan(brief, ctx, work, decision.reason)
@@ -106,7 +106,7 @@ async def lead(brief: Brief, ctx: AgentContext, gatherer: str, model: str | None
         return _escalated("manager_escalated", decision.reason or "the results do not answer the request", work)
     await _until_accepted(brief, ctx, work)
     ctx.enter("finalize")
-    return _final(work)
+    return final(work)
 
 
 async def _plan(brief: Brief, ctx: AgentContext, gatherer: str) -> Plan:
@@ -150,26 +150,28 @@ async def _delegate(brief: Brief, ctx: AgentContext, work: Work, plan: Plan) -> 
     work.add(reports.values())
     _stop_if_refused(work)
     if work.facts and work.draft is None:
-        await _write(brief, ctx, work)
+        await write(brief, ctx, work)
 
 
-async def _write(brief: Brief, ctx: AgentContext, work: Work, *more: Material) -> None:
+async def write(brief: Brief, ctx: AgentContext, work: Work, *more: Material) -> None:
+    """Have the answer written from the findings, and *more*."""
     goal = "Write the answer from the findings."
     asked = Brief(request=brief.request, goal=goal, materials=work.materials(*more))
-    await _ask_member("writer", asked, ctx, work)
+    await ask_member("writer", asked, ctx, work)
 
 
-async def _review(brief: Brief, ctx: AgentContext, work: Work) -> None:
+async def review(brief: Brief, ctx: AgentContext, work: Work) -> None:
+    """Have the draft reviewed, if there is one."""
     if work.draft is None:
         return
     draft = Material(origin="writer", content=work.draft.model_dump(mode="json"))
     goal = "Review the draft of the answer."
     work.verdict = None
     asked = Brief(request=brief.request, goal=goal, materials=work.materials(draft))
-    await _ask_member(REVIEWER, asked, ctx, work)
+    await ask_member(REVIEWER, asked, ctx, work)
 
 
-async def _ask_member(name: str, asked: Brief, ctx: AgentContext, work: Work) -> None:
+async def ask_member(name: str, asked: Brief, ctx: AgentContext, work: Work) -> None:
     """Take in the report of one member; when it is too late to ask, the work goes on without it."""
     try:
         report = await ctx.delegate(name, asked, model=work.model)
@@ -219,10 +221,10 @@ async def _replan(brief: Brief, ctx: AgentContext, work: Work, reason: str) -> N
     goal = f"Find what is still missing: {'; '.join(work.gaps)}"
     known = len(work.findings)
     asked = Brief(request=brief.request, goal=goal, materials=work.materials())
-    await _ask_member(work.gatherer, asked, ctx, work)
+    await ask_member(work.gatherer, asked, ctx, work)
     if any(found.facts for found in work.findings[known:]):
-        await _write(brief, ctx, work)
-        await _review(brief, ctx, work)
+        await write(brief, ctx, work)
+        await review(brief, ctx, work)
 
 
 async def _until_accepted(brief: Brief, ctx: AgentContext, work: Work) -> None:
@@ -232,13 +234,14 @@ async def _until_accepted(brief: Brief, ctx: AgentContext, work: Work) -> None:
             return
         before, work.model = work.draft, LARGE
         verdict = Material(origin="reviewer", content=work.verdict.model_dump(mode="json"))
-        await _write(brief, ctx, work, Material(origin="writer", content=before.model_dump(mode="json")), verdict)
+        await write(brief, ctx, work, Material(origin="writer", content=before.model_dump(mode="json")), verdict)
         if work.draft == before:
             return
-        await _review(brief, ctx, work)
+        await review(brief, ctx, work)
 
 
-def _final(work: Work) -> Reply:
+def final(work: Work) -> Reply:
+    """Return the draft as the reply, flagged with what speaks against it; without a draft, the hand-over."""
     draft = work.draft
     if draft is None:
         return _escalated("no_draft", "nobody could write an answer", work)
@@ -254,7 +257,7 @@ def _final(work: Work) -> Reply:
     return Reply(text=draft.text, citations=draft.citations, status=status, reasons=reasons)
 
 
-def _nothing(work: Work) -> Reply:
+def nothing(work: Work) -> Reply:
     """Return the hand-over of a request without facts; what nobody could look up is not what is not there."""
     if work.blind:
         return _escalated("could_not_look", "; ".join(dict.fromkeys([*work.blind, *work.gaps])), work)

@@ -1,4 +1,4 @@
-"""The core of the run pipeline: the manager at work in the run's task group, and what its end means."""
+"""The core of the run pipeline: the manager at work, and what its end means."""
 
 import asyncio
 import logging

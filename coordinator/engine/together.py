@@ -1,4 +1,4 @@
-"""Parallel branches in one task group."""
+"""Parallel branches, which end together."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence

@@ -104,7 +104,9 @@ class Drive:
         self._begin = self._check_at = 0.0
         self._pulse = (0.0, 0)
         """When events were last seen to have happened, and how many."""
-        self._patience = 2 * _longest(test.place.settings)
+        longest = _longest(test.place.settings)
+        test.plan.check_warm_up(longest)
+        self._patience = 2 * longest
 
     async def run(self) -> None:
         """Carry it out.

@@ -91,6 +91,23 @@ class LoadPlan:
                 raise Invalid("a sample is for virtual time only", code="usage", hint="add --virtual, or leave it out")
             _within("sample", self.sample, 1, self.runs)
 
+    def check_warm_up(self, longest_s: float) -> None:
+        """Find a warm-up that lasts at least until the last run begins, so that no latency would count.
+
+        Args:
+            longest_s: seconds that a run may take; without a rate, runs begin when others have ended.
+
+        Raises:
+            Invalid: `usage`.
+        """
+        rounds = (self.runs - 1) // (self.concurrency or 1)
+        last_s = rounds * longest_s if self.rate is None else (self.runs - 1) / self.rate
+        if self.warm_up.seconds is not None and self.warm_up.seconds > last_s:
+            raise Invalid(
+                f"the last run begins at most {last_s:,g} s after the first, within a warm-up of {self.warm_up}",
+                code="usage", hint="give a shorter warm-up or more runs: it leaves none whose latency counts",
+            )  # fmt: skip
+
     def sampled(self, *, virtual: bool) -> int:
         """Return how many runs are carried out."""
         if self.sample is not None:

@@ -65,10 +65,11 @@ class Anthropic(Adapter):
         tools = [*map(self.tools, request.tools)]
         answer = ""
         form = self.formats(request.output) if request.output is not None and typed(model) else NONE
-        if form.contents:
+        if request.output is not None:
+            check_names(request.tools)
+        if form is not NONE:
             body["output_config"] = {**self.options.get("output_config", {}), "format": form}
         elif request.output is not None:
-            check_names(request.tools)
             answer = ANSWER
             if forced(model, self.options):
                 body["tool_choice"] = {"type": "any"} if tools else {"type": "tool", "name": ANSWER}
@@ -97,8 +98,8 @@ class Anthropic(Adapter):
         return NONE if schema is None else Fragment(orjson.dumps({"type": "json_schema", "schema": schema}))
 
     def _fitting(self, model: str) -> Mapping[str, Any]:
-        """Return the options; a `cache_control` of null is not sent, but switches ours off."""
-        return {name: given for name, given in self.options.items() if given is not None or name != "cache_control"}
+        """Return the options; a `cache_control` of null or false is not sent, but switches ours off."""
+        return {name: given for name, given in self.options.items() if given or name != "cache_control"}
 
 
 class MessageDraft(Draft):

@@ -19,10 +19,7 @@ TOO_LONG = (
     "maximum context length", "prompt is too long", "input token count", "available context size",
     "request too large", "context window", "exceed context limit",
 )  # fmt: skip
-NO_QUOTA = (
-    "insufficient_quota", "credit balance", "billing_hard_limit", "billing_error", "api usage limits",
-    "perday",  # a quota of Google's: what it says of seconds to wait is of another
-)  # fmt: skip
+NO_QUOTA = ("insufficient_quota", "credit balance", "billing_hard_limit", "billing_error", "api usage limits")
 _NOTHING_ALLOWED = re.compile(r"\blimit: 0(?!\.?\d)")
 BAD_KEY = ("api key not valid", "api_key_invalid", "invalid_api_key", "incorrect api key", "authentication_error")
 NO_MODEL = ("model_not_found", "invalid model", "model not found")
@@ -151,7 +148,7 @@ def _too_long(failed: Failure, told: _Told) -> bool:
 def _denied(sender: Sender, failed: Failure, told: _Told) -> Fault | None:
     status, words = failed.status, told.words
     key = sender.vendor.key_variables[0]
-    if status == 402 or _any(NO_QUOTA, words) or (status == 429 and _NOTHING_ALLOWED.search(words)):
+    if status == 402 or _any(NO_QUOTA, words) or _used_up(failed, told):
         return _turned_away(f"{sender} has no quota left: {told.text}", "no_quota", _HINTS["quota"])
     if _any(NO_MODEL, words) and status in (400, 403, 404):
         return _turned_away(f"there is no model {sender}: {told.text}", "no_such_model", _HINTS["model"])
@@ -167,6 +164,11 @@ def _denied(sender: Sender, failed: Failure, told: _Told) -> Fault | None:
     if status in (404, 405) or 300 <= status < 400:
         return _on_the_way(sender, status, told)
     return None
+
+
+def _used_up(failed: Failure, told: _Told) -> bool:
+    """Say whether it is a quota of Google's for a day, or of nothing; the wait that it names is another's."""
+    return failed.status == 429 and ("perday" in told.codes or _NOTHING_ALLOWED.search(told.words) is not None)
 
 
 def _on_the_way(sender: Sender, status: int, told: _Told) -> Fault:

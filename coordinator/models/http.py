@@ -141,7 +141,7 @@ def fault(error: Exception, provider: str, url: URL) -> Fault:
         return _unreached(cause, provider, url)
     if isinstance(error, httpx.DecodingError):
         what = {"reached": Reached.YES, "code": "unreadable_reply", "hint": "look at proxies on the way"}
-    if False:  # such as that of a port on which something else answers
+    if isinstance(cause, aiohttp.ClientResponseError):  # such as that of a port on which something else answers
         return Fault(
             f"{provider} answered what is no HTTP ({_told(cause)})", reached=Reached.MAYBE, code="unreadable_reply",
             hint=f"check the base URL of {provider} ({_place(url)})",

@@ -158,7 +158,7 @@ def _nodes(held: Any) -> Iterator[Node]:
 def _circular(root: Node) -> bool:
     """Say whether a type in *root* holds itself."""
     held = {
-        f"#/$defs/{name}": {node["$ref"] for node in _nodes(one) if "$ref" in node}
+        f"#/$defs/{name}": {node["$ref"] for node in _nodes(one) if isinstance(node.get("$ref"), str)}
         for name, one in root.get("$defs", {}).items()
     }
     while plain := [name for name, references in held.items() if not references & held.keys()]:

@@ -10,6 +10,7 @@ from coordinator.models.offline import OfflineModel
 from coordinator.models.simulated import CALM
 from coordinator.scenario import Scenario, open_scenario
 from coordinator.simulate.drawing import Measure, Plan, Terms, Visit, draw
+from coordinator.simulate.fitting import check_fits
 from coordinator.simulate.report import SimulationReport
 from coordinator.simulate.stage import Stage
 from coordinator.simulate.tenants import most_tenants, tenant_names
@@ -52,8 +53,8 @@ def simulate(
 
     Raises:
         Invalid: the scenario is wrong; `usage` for numbers below 1; `unknown_tenant`, when its settings turn unknown
-            tenants away and name too few; `unknown_tool`, `unknown_tier` or `unknown_model` for *faults*; `wrong_loop`
-            inside a running event loop.
+            tenants away and name too few; `unknown_tool`, `unknown_tier` or `unknown_model` for *faults*; `cannot_fit`,
+            when no ceiling lets even one run begin; `wrong_loop` inside a running event loop.
     """
     _check(seeds=seeds, runs=runs, tenants=1 if tenants is None else tenants, workers=workers)
     stage = _stage(scenario)
@@ -81,6 +82,8 @@ def _measured(stage: Stage, supplies: Supplies) -> Measure:
     plan = Plan(0, 0.0, (stage.tenant,), (visit,), (), CALM, stage.settings)
     world = live(stage, plan, supplies)
     result: RunResult | None = world.results[0] if world.results else None
+    if result is not None:
+        check_fits(result)
     turns = result.turns if result else 1
     return Measure(world.cost_usd, world.held_usd, turns, world.tokens, world.seconds)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Generic, Literal, Self, TypeVar
+from typing import Annotated, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -14,6 +14,8 @@ from coordinator.domain.ports import Chance
 
 A = TypeVar("A", ToolCall, ModelCall)
 R = TypeVar("R")
+
+Wait = Annotated[float, Field(ge=0, le=31 * 86_400, allow_inf_nan=False)]
 
 Failure = Literal["timeout", "error", "unreached", "throttled", "denied", "crash", "slow", "lost"]
 
@@ -40,9 +42,9 @@ class FaultRule(BaseModel):
         default=1.0, gt=0, le=1, allow_inf_nan=False,
         description="The share of the remaining attempts that fails, at random; all, when left out.",
     )  # fmt: skip
-    delay_s: float = Field(default=1.0, ge=0, description="Seconds by which `slow` delays the answer.")
-    retry_after_s: float | None = Field(
-        default=None, ge=0, description="Seconds after which `throttled` asks to be called again."
+    delay_s: Wait = Field(default=1.0, description="Seconds by which `slow` delays the answer.")
+    retry_after_s: Wait | None = Field(
+        default=None, description="Seconds after which `throttled` asks to be called again."
     )
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ import pytest
 
 from coordinator import AgentContext, Brief, Coordinator, Invalid, Settings, Team, agent
 from coordinator.app.providers import PROVIDERS, REMOTE, Adapters
+from coordinator.domain.money import Usage
 from coordinator.models.scripted import ScriptedModel, ScriptedReply
 from coordinator.settings import load_settings
 
@@ -111,6 +112,53 @@ def test_a_price_in_the_settings_goes_before_the_published_one(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "test-key")
     coordinator = opened("openai:gpt-5-mini", prices={"openai:*": {"input": 7, "output": 7}})
     assert coordinator.held.prices._prices["openai:gpt-5-mini"].input == 7_000_000
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "told"),
+    [
+        ("openai:gpt-5-mini", {"service_tier": "priority"}, "service_tier = priority"),
+        ("openai-responses:gpt-5-mini", {"service_tier": "flex"}, "service_tier = flex"),
+        ("anthropic:claude-opus-4-8", {"speed": "fast"}, "speed = fast"),
+        ("anthropic:claude-opus-4-8", {"inference_geo": "us"}, "inference_geo = us"),
+        ("google:gemini-2.5-flash", {"serviceTier": "PRIORITY"}, "serviceTier = PRIORITY"),
+    ],
+)
+def test_calls_that_are_not_billed_as_published_need_a_price_in_the_settings(model, options, told, monkeypatch):
+    name = model.partition(":")[0]
+    monkeypatch.setenv(KEYS[name], "test-key")
+    providers = {name.partition("-")[0]: {"options": options}}
+    with pytest.raises(Invalid) as caught:
+        opened(model, providers=providers)
+    assert (caught.value.code, told in str(caught.value)) == ("unknown_price", True)
+    assert f'prices."{model}"' in caught.value.hint
+    assert opened(model, providers=providers, prices={model: {"input": 7, "output": 7}})
+
+
+@pytest.mark.parametrize("options", [{"service_tier": "auto"}, {"service_tier": "standard_only"}, {"speed": None}])
+def test_options_that_change_no_price_need_none(options, monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "test-key")
+    assert opened("anthropic:claude-opus-4-8", providers={"anthropic": {"options": options}})
+
+
+HOUR = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+OWN = {"input": 3, "output": 15}
+
+
+@pytest.mark.parametrize(
+    ("options", "prices", "written"),
+    [
+        ({}, None, 1.25), (HOUR, None, 2), ({}, OWN, 1.25), (HOUR, OWN, 2), ({"cache_control": None}, OWN, 1),
+        (HOUR, OWN | {"cache_write": 5}, 5 / 3),
+    ],
+)  # fmt: skip
+def test_what_a_prompt_costs_that_is_kept_is_billed_and_held(options, prices, written, monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "test-key")
+    name = "anthropic:claude-haiku-4-5"
+    given = {"prices": {"anthropic:*": prices}} if prices else {}
+    held = opened(name, providers={"anthropic": {"options": options}}, **given).held.prices._prices[name]
+    used = Usage(1_000_000, 0, cache_write_tokens=1_000_000)
+    assert held.cost(used) == round(held.input * written) <= held.bound(1_000_000, 0)
 
 
 async def test_an_adapter_given_in_code_takes_the_place_of_the_shipped_one():

@@ -17,6 +17,16 @@ import pytest
 Said = tuple[int, str, str]
 Command = Callable[..., Said]
 Heard = queue.SimpleQueue[bytes]
+PRIORITY = """
+team = "crew:team"
+[models]
+small = "openai:gpt-4o-mini"
+large = "openai:gpt-4o-mini"
+[providers.openai]
+api_key = "sk-test-0123456789"
+base_url = "http://127.0.0.1:9/v1"
+options = { service_tier = "priority" }
+"""
 SHELF = '[world]\nshelf = "data/shelf"\n'
 
 
@@ -116,6 +126,7 @@ def test_people_read_one_line_for_each_check_with_its_repair(command: Command, h
         ('[models]\nsmall = "offlin"\n', "models", "offlin", "providers"),
         ('[models]\nsmall = "openai:gpt-4o-mini"\n', "keys", "OPENAI_API_KEY is not set", "set OPENAI_API_KEY"),
         ('team = "crew:team"\nrun_usd = 0.000001\n', "limits", "the shortest reply may cost", "raise run_usd"),
+        (PRIORITY, "prices", "service_tier = priority", 'set prices."openai:gpt-4o-mini"'),
         ('[models]\nsmall = "compatible:x"\n', "models", "names no server", "compatible:NAME@URL"),
     ],
 )  # fmt: skip

@@ -87,6 +87,8 @@ async def test_whole_scenarios_complete_through_every_protocol(protocol: str, mo
         for variable, text in variables.items():
             monkeypatch.setenv(variable, text)
         models = [f"{protocol}:any"]
+        if protocol == "anthropic":
+            models += ["anthropic:claude-haiku-4-5", "anthropic:claude-opus-5-5"]
         if protocol == "openai":
             models += ["openai-responses:any", f"compatible:any@{variables['OPENAI_BASE_URL']}"]
         for model in models:

@@ -128,6 +128,18 @@ def test_more_tenants_than_the_settings_know_are_refused_in_one_line(command: Co
     assert re.search(r"error\[unknown_tenant\]: .*turn unknown ones away.*at most 3", err), err
 
 
+def test_a_scenario_that_cannot_fit_its_ceiling_is_told_in_one_line(
+    command: Command, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "asking", None)  # so that it is forgotten afterwards
+    del sys.modules["asking"]
+    (home / "asking.py").write_text(ASKING)
+    scenario = f"team: asking:team\n{SCENARIO}settings: {{run_usd: 0.0000001}}\n"
+    code, out, err = command("simulate", "one.yaml", "--workers", "1", scenario=scenario)
+    assert (code, out) == (2, "")
+    assert re.match(r"error\[cannot_fit\]: even one run cannot fit its ceiling: ", err), err
+
+
 def test_it_is_noted_that_decisions_are_not_asked_for(command: Command) -> None:
     decided = f"{SCENARIO}decisions: [{{tool: take_note, approve: true}}]\n"
     code, _, err = command("simulate", "one.yaml", "--workers", "1", "--seeds", "1", "--runs", "2", scenario=decided)
@@ -150,6 +162,9 @@ def test_it_is_noted_that_decisions_are_not_asked_for(command: Command) -> None:
         ),
         ("- {tool: take_note, fail: error, tier: 7}", r"error\[unknown_tier\]: faults.yaml:1: .*no tier 7"),
         ("- {tool: take_note, fail: explode}", r"error\[bad_scenario\]: faults.yaml:1: "),
+        ("- {tool: take_note, fail: slow, delay_s: .inf}", r"error\[bad_scenario\]: faults.yaml:1: "),
+        ("- {tool: take_note, fail: slow, delay_s: 1.0e+300}", r"error\[bad_scenario\]: faults.yaml:1: "),
+        ("- {tool: take_note, fail: throttled, retry_after_s: .inf}", r"error\[bad_scenario\]: faults.yaml:1: "),
         ("- {tool: take_note, fail: error, chance: 2}", r"error\[bad_scenario\]: faults.yaml:1: "),
         ("tool: take_note", r"error\[bad_scenario\]: faults.yaml:1: this is not a list"),
     ],

@@ -38,6 +38,14 @@ def test_a_warm_up_is_a_share_or_seconds(text):
     assert WarmUp.parse("30 s") == WarmUp(0.0, 30.0)
 
 
+@pytest.mark.parametrize("plan", [{"runs": 21, "rate": 2.0}, {"runs": 21, "concurrency": 10}])
+def test_a_warm_up_beyond_the_last_run_is_told_before_anything_runs(staged, plan):
+    stage = staged(deadline_s=5)  # a closed loop takes up to five seconds a round
+    LoadTest(stage, LoadPlan(**plan, warm_up=WarmUp(0.0, 10.0)))
+    with pytest.raises(Invalid, match=r"at most 10 s after the first, within a warm-up of 10\.1 s"):
+        LoadTest(stage, LoadPlan(**plan, warm_up=WarmUp(0.0, 10.1)))
+
+
 def test_a_sample_is_drawn_by_itself_when_there_are_very_many_runs():
     assert LoadPlan(1_000_000, rate=11.6).sampled(virtual=True) == 20_000
     assert LoadPlan(1_000_000, rate=11.6).sampled(virtual=False) == 1_000_000

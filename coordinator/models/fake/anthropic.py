@@ -10,6 +10,7 @@ import orjson
 from coordinator.domain.content import Message, Part, StopReason, Text, ToolUse
 from coordinator.domain.model import ModelReply, ModelRequest, ToolSpec
 from coordinator.domain.money import Usage
+from coordinator.models.fake.anthropic_answers import answer_of
 from coordinator.models.fake.anthropic_thoughts import check_thinking, check_thoughts, grown, thoughts_of
 from coordinator.models.fake.wire import (
     Asked,
@@ -27,14 +28,14 @@ from coordinator.models.fake.wire import (
     plain,
     result,
     right_name,
-    typed,
 )
 from coordinator.models.keys import ANTHROPIC
 from coordinator.models.reasoning import THOUGHTS, thinks
 
 KNOWN = frozenset(
-    "model messages max_tokens container context_management mcp_servers metadata output_config output_format"
-    " service_tier stop_sequences stream system temperature thinking tool_choice tools top_k top_p".split()
+    "model messages max_tokens cache_control container context_management mcp_servers metadata output_config"
+    " output_format service_tier stop_sequences stream system temperature thinking tool_choice tools top_k"
+    " top_p".split()
 )
 STOPS = {
     StopReason.END: "end_turn", StopReason.TOOL_USE: "tool_use", StopReason.MAX_TOKENS: "max_tokens",
@@ -73,13 +74,10 @@ class AnthropicWire(Wire):
         told = parsed(body, "The request body is not valid JSON.")
         _check_fields(told)
         tools = tuple(_tool(tool, place) for place, tool in enumerate(told.get("tools") or ()))
-        choice = told.get("tool_choice") or {}
         thinking = thinks("anthropic", told["model"], told)
         if thinking:
             check_thinking(told)
-        # Who thinks is not forced, and hands its answer in all the same.
-        offered, output = typed(tools, choice.get("name", ""), thinking or choice.get("type") == "any")
-        answer = "" if output is None else next(tool.name for tool in tools if tool not in offered)
+        offered, output, answer = answer_of(told, tools)
         system = (instructions(plain(told["system"])),) if told.get("system") else ()
         messages = (*system, *_messages(told["messages"]))
         request = ModelRequest(messages, offered, output, told["model"], int(told["max_tokens"]))

@@ -27,8 +27,6 @@ def check_thinking(told: Json) -> None:
     Raises:
         WireError: `bad_request`, in the provider's words.
     """
-    if (told.get("tool_choice") or {}).get("type") in ("any", "tool"):
-        raise WireError("bad_request", "Thinking may not be enabled when tool_choice forces tool use.")
     setting = told.get("thinking") or {}
     if setting.get("type") != "enabled":
         return

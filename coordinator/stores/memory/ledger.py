@@ -8,6 +8,7 @@ from coordinator.domain.fair_queue import Standing
 from coordinator.domain.ports import Account, Claim, Notice, Stamp
 from coordinator.domain.value import value
 from coordinator.stores.memory.books import NEVER, AccountState, Ask, Book, held
+from coordinator.stores.memory.forgetting import SHARE, forgettable
 from coordinator.stores.memory.waiting import WaitingRoom
 
 ANYBODY = Standing()
@@ -35,7 +36,7 @@ class Ledger:
         stamp: the injected clock, by which accounts expire; without it they never do.
     """
 
-    __slots__ = ("_books", "_limits", "_room", "_stamp", "_sweep_at")
+    __slots__ = ("_books", "_limits", "_room", "_room_at", "_stamp", "_sweep_at")
 
     def __init__(self, limits: LedgerLimits | None = None, stamp: Stamp | None = None) -> None:
         self._books: dict[str, Book] = {}
@@ -43,6 +44,7 @@ class Ledger:
         self._stamp = stamp
         self._room = WaitingRoom(Reservation, self._limits.waiting, stamp)
         self._sweep_at = math.inf
+        self._room_at = -math.inf
 
     def try_reserve(self, accounts: Sequence[Account], amount: int) -> "Reservation | None":
         """Hold all of *amount* micro-dollars at once, or return None, because it does not fit or others wait for it.
@@ -57,7 +59,7 @@ class Ledger:
         for account in accounts:
             book = known.get(account.name)
             if book is None or book.ceiling != account.ceiling or book.expires < account.expires:
-                book = self._book(account)
+                book = self._book(account, accounts)
             if (
                 book.settled + book.reserved + amount > account.ceiling - account.kept
                 or book.queue is not None
@@ -160,13 +162,13 @@ class Ledger:
         return tuple(book.state() for book in self._books.values())
 
     def _ask(self, claim: Claim) -> Ask:
-        parts = [(self._book(account), account.kept) for account in claim.accounts]
+        parts = [(self._book(account, claim.accounts), account.kept) for account in claim.accounts]
         return Ask(parts, claim.amount, claim.minimum, claim.standing, self._stamp)
 
-    def _book(self, account: Account) -> Book:
+    def _book(self, account: Account, beside: Sequence[Account]) -> Book:
         book = self._books.get(account.name)
         if book is None:
-            return self._open(account)
+            return self._open(account, beside)
         if book.ceiling != account.ceiling or book.expires < account.expires:
             self._renew(book, account)
         return book
@@ -180,10 +182,12 @@ class Ledger:
         if rises:
             self._room.serve(book)
 
-    def _open(self, account: Account) -> Book:
+    def _open(self, account: Account, beside: Sequence[Account]) -> Book:
         now = self._stamp() if self._stamp else -math.inf
         if now >= self._sweep_at:
             self._sweep(now)
+        if len(self._books) >= self._limits.accounts and now >= self._room_at:
+            self._make_room(beside, now)
         if len(self._books) >= self._limits.accounts:
             raise Refused(
                 f"{len(self._books)} accounts are open, and {account.name} would be one more",
@@ -192,6 +196,16 @@ class Ledger:
         self._sweep_at = min(self._sweep_at, account.expires)
         book = self._books[account.name] = Book(account, self._alert_at(account.ceiling))
         return book
+
+    def _make_room(self, beside: Sequence[Account], now: float) -> None:
+        """Forget accounts that nobody uses, waits with, or is about to use *beside* a new one."""
+        spared = {account.name for account in beside}
+        spared.update(book.name for ask in self._room.asks for book in ask.books)
+        gone = forgettable(self._books.values(), spared)
+        for name in gone:
+            del self._books[name]
+        if len(gone) < SHARE * self._limits.accounts:  # so little is not worth looking for with every call
+            self._room_at = now + SWEEP_S
 
     def _alert_at(self, ceiling: int) -> int:
         return max(1, math.ceil(self._limits.alert_share * ceiling))

@@ -47,7 +47,22 @@ async def test_a_conversation_may_change_its_model_amid_its_steps(pair, pairs, n
     assert (await pairs[other](CALLED)(request, THINKERS[other])).tool_uses
 
 
+@pytest.mark.parametrize("model", ["any", "claude-opus-5-5"])
+async def test_without_a_typed_answer_the_tools_of_a_request_are_all_for_work(pairs, model):
+    there = pairs["anthropic"](CALLED)
+    await there(ModelRequest((ASKED,), (LOOK,)), model)
+    assert (there.asked[0].output, [tool.name for tool in there.asked[0].tools]) == (None, ["look"])
+
+
+TYPED = {"format": {"type": "json_schema", "schema": ANSWER.schema | {"additionalProperties": False}}}
+OPEN = {"format": {"type": "json_schema", "schema": {"type": "object"}}}
+LONGEST = {"type": "object", "properties": {"n": {"type": "integer", "maximum": 3}}, "additionalProperties": False}
+FORCED = {"tool_choice": {"type": "tool", "name": "look"}, "thinking": {"type": "disabled"}}
 REFUSED = {
+    "forced and new": ("anthropic", FORCED, "not be forced"),
+    "typed and old": ("anthropic", {"model": "claude-sonnet-4-0", "output_config": TYPED}, "output format"),
+    "open": ("anthropic", {"output_config": OPEN}, "set to false"),
+    "bound": ("anthropic", {"output_config": {"format": {"type": "json_schema", "schema": LONGEST}}}, "'maximum'"),
     "forced": ("anthropic", {"tool_choice": {"type": "any"}}, "forces tool use"),
     "too large a budget": ("anthropic", {"thinking": {"type": "enabled", "budget_tokens": 9000}}, "budget_tokens"),
     "too small a budget": ("anthropic", {"thinking": {"type": "enabled", "budget_tokens": 9}}, "budget_tokens"),
@@ -56,7 +71,7 @@ REFUSED = {
     "thoughts unasked for": ("openai", {"model": "gpt-5.6"}, "/v1/responses"),
     "sealed": ("openai-responses", {"model": "gpt-4.1", "include": ["reasoning.encrypted_content"]}, "Encrypted"),
     "unsigned": ("google", {}, "thought_signature"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", REFUSED)

@@ -11,7 +11,7 @@ from coordinator.domain.choice import Choice
 from coordinator.domain.model import OutputSpec, ToolSpec
 from coordinator.domain.result import Reply
 from coordinator.models.once import MOST, Once
-from coordinator.models.schemas import answer_tool, for_google, plain_name, strict
+from coordinator.models.schemas import answer_tool, for_anthropic, for_google, plain_name, strict
 
 
 class Colour(Enum):
@@ -96,11 +96,40 @@ def test_what_the_strict_mode_cannot_say_is_not_forced_into_it(kind):
     assert strict(kind.model_json_schema()) is None
 
 
+class Many(BaseModel):
+    """As many unions as Anthropic takes, and one more."""
+
+    __annotations__ = {f"field_{number}": int | None for number in range(17)}
+
+
+class Odd(BaseModel):
+    """A value that is no plain one."""
+
+    pair: Literal["a"] = Field("a", json_schema_extra={"enum": [["a", "b"]], "const": ["a"], "type": "array"})
+
+
+@pytest.mark.parametrize("kind", [Tree, Reply, Plan])
+def test_anthropic_gets_no_bounds_and_every_field_required(kind):
+    schema = for_anthropic(kind.model_json_schema())
+    assert schema is not None
+    for node in nodes(schema):
+        assert not {"minItems", "maxItems", "minimum", "maximum"} & node.keys()
+        if "properties" in node and node.get("type") == "object":
+            assert node["required"] == list(node["properties"])
+            assert node["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("kind", [Node, Loose, Table, Pair, Many, Odd])
+def test_what_anthropic_refuses_is_not_sent(kind):
+    assert for_anthropic(kind.model_json_schema()) is None
+
+
 def test_a_converted_schema_leaves_the_original_alone():
     before = Tree.model_json_schema()
     schema = Tree.model_json_schema()
     strict(schema)
     for_google(schema)
+    for_anthropic(schema)
     answer_tool(OutputSpec.of("Tree", schema))
     assert schema == before
 

@@ -8,7 +8,7 @@ import pytest
 
 from coordinator import AgentContext, Brief, Coordinator, Settings, Team, agent
 from coordinator.domain.content import Message, Origin, Text, ToolResult, ToolUse
-from coordinator.domain.model import ModelReply, ModelRequest, Target
+from coordinator.domain.model import ModelReply, ModelRequest, OutputSpec, Target
 from coordinator.models.reasoning import FOREIGN, ROOM, room, thinks
 from tests.models.providers.recordings import LOOK_UP, STREAM, VERDICT, adapter
 
@@ -92,6 +92,7 @@ def wished(name: str, number: int = 1) -> dict[str, Any]:
     return {"type": "function_call", "id": f"fc_{number}", "call_id": f"call_{number}", "name": name, "arguments": "{}"}
 
 
+ANYTHING = OutputSpec.of("Anything", {"type": "object", "additionalProperties": True})
 ANSWER = {"type": "tool_use", "id": "toolu_9", "name": "final_answer", "input": {"accept": True, "why": ""}}
 
 
@@ -149,19 +150,25 @@ async def test_google_hears_the_id_of_a_call_again_with_its_result():
 
 
 @pytest.mark.parametrize(
-    ("model", "options"), [("claude-haiku-4-5", THINKING), ("claude-haiku-4-5", ADAPTIVE), ("claude-opus-5-5", {})]
-)
-async def test_a_model_that_thinks_is_asked_for_its_answer_and_not_forced(model, options):
+    ("model", "options"),
+    [
+        ("claude-haiku-4-5", THINKING), ("claude-haiku-4-5", ADAPTIVE), ("claude-opus-5-5", {}),
+        ("claude-opus-5-5", {"thinking": {"type": "disabled"}}), ("claude-sonnet-4-0", THINKING),
+    ],
+)  # fmt: skip
+async def test_a_model_that_thinks_or_is_new_is_asked_for_its_answer_and_not_forced(model, options):
     talk = Talk("anthropic", model, [claude(ANSWER)], **options)
-    assert json.loads((await talk.turn()).text) == {"accept": True, "why": ""}
+    assert json.loads((await talk.turn(output=ANYTHING)).text) == {"accept": True, "why": ""}
     assert "tool_choice" not in talk.bodies[0]
     assert "final_answer" in talk.bodies[0]["system"]
 
 
-async def test_a_model_that_does_not_think_is_forced_to_answer_by_the_tool():
-    talk = Talk("anthropic", "claude-haiku-4-5", [claude(ANSWER), claude(ANSWER)])
-    await talk.turn()
-    await talk.turn(tools=())
+@pytest.mark.parametrize(("model", "output"), [("claude-sonnet-4-0", VERDICT), ("claude-haiku-4-5", ANYTHING)])
+async def test_an_answer_that_no_schema_binds_is_handed_in_by_a_tool_that_is_forced(model, output):
+    talk = Talk("anthropic", model, [claude(ANSWER), claude(ANSWER)])
+    await talk.turn(output=output)
+    await talk.turn(tools=(), output=output)
+    assert all("output_config" not in body for body in talk.bodies)
     assert [body["tool_choice"]["type"] for body in talk.bodies] == ["any", "tool"]
     assert all("system" not in body for body in talk.bodies)
 
