@@ -21,7 +21,7 @@ def page_of(report: LoadReport) -> str:
     """Return *report* as one HTML file that needs nothing else."""
     page = Page(f"Load: {report.scenario}", headline(report))
     if report.ok:
-        page.banner("Everything held: every account within its ceiling, and nothing left behind.", "good")
+        page.banner("Everything held: money, gates, breakers and admission, and nothing was left behind.", "good")
     for breach in report.breaches:
         page.banner(f"Broken: {breach}", "bad")
     if report.interrupted:

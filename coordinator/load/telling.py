@@ -31,7 +31,7 @@ def told(report: LoadReport) -> Iterator[str]:
     yield f"bottleneck   {bottleneck(report)}"
     yield from (f"BROKEN       {breach}" for breach in report.breaches)
     if report.ok:
-        yield "held         every account within its ceiling, nothing left behind"
+        yield "held         accounts, gates, breakers and admission within their limits, nothing left behind"
 
 
 def headline(report: LoadReport) -> str:

@@ -13,7 +13,7 @@ from coordinator.domain.errors import CoordinatorError, Fault, Reached
 from coordinator.domain.model import ModelReply, ModelRequest, OutputSpec, ToolSpec
 from coordinator.domain.ports import Stamp
 from coordinator.domain.timer import Timer
-from coordinator.models.draft import Draft, ErrorEventError
+from coordinator.models.draft import Draft, ErrorEventError, fields_of
 from coordinator.models.failures import STATUSES, Failure, Sender, failure, unreadable
 from coordinator.models.http import CUT, ERRORS, URL, AsyncClient, Headers, Http, Response, address, fault, headers_of
 from coordinator.models.keys import Vendor, base_url_of, key_of
@@ -237,6 +237,12 @@ def dumps(body: dict[str, Any]) -> bytes:
         return orjson.dumps(body)
     except TypeError:
         return orjson.dumps(_mended(body))
+
+
+def as_object(arguments: str) -> str:
+    """Return *arguments* as a model wrote them, or in an object: servers that parse them refuse all that is none."""
+    fields = fields_of(arguments)
+    return arguments if fields != {"text": arguments} else dumps(fields).decode()
 
 
 def _mended(thing: Any) -> Any:

@@ -142,6 +142,7 @@ def fault(error: Exception, provider: str, url: URL) -> Fault:
     if isinstance(error, httpx.DecodingError):
         what = {"reached": Reached.YES, "code": "unreadable_reply", "hint": "look at proxies on the way"}
     if isinstance(cause, aiohttp.ClientResponseError):  # such as that of a port on which something else answers
+        cause.request_info = None  # type: ignore[assignment]  # it shows the headers, and so the key, to who shows it
         return Fault(
             f"{provider} answered what is no HTTP ({_told(cause)})", reached=Reached.MAYBE, code="unreadable_reply",
             hint=f"check the base URL of {provider} ({_place(url)})",

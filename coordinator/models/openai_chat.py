@@ -9,8 +9,8 @@ from orjson import Fragment
 from coordinator.domain.content import Message, StopReason, Text, ToolResult, ToolUse
 from coordinator.domain.model import ModelRequest, OutputSpec, ToolSpec
 from coordinator.domain.money import Usage
-from coordinator.models.adapter import Adapter, dumps
-from coordinator.models.draft import Draft, ErrorEventError, count, fields_of, unsupported, wish
+from coordinator.models.adapter import Adapter, as_object
+from coordinator.models.draft import Draft, ErrorEventError, count, unsupported, wish
 from coordinator.models.keys import COMPATIBLE, OPENAI
 from coordinator.models.reasoning import acts_or_thinks
 from coordinator.models.schemas import ANSWER, check_names, plain_name, strict
@@ -166,19 +166,13 @@ def _usage(told: Mapping[str, Any]) -> Usage:
     )  # fmt: skip
 
 
-def _object(arguments: str) -> str:
-    """Return *arguments* as a model wrote them, or in an object: servers that parse them refuse all that is none."""
-    fields = fields_of(arguments)
-    return arguments if fields != {"text": arguments} else dumps(fields).decode()
-
-
 def _say(message: Message, into: list[dict[str, Any]]) -> None:
     texts, calls = [], []
     for part in message.parts:
         if isinstance(part, Text):
             texts.append(part.text)
         elif isinstance(part, ToolUse):
-            called = {"name": part.name, "arguments": _object(part.arguments)}
+            called = {"name": part.name, "arguments": as_object(part.arguments)}
             calls.append({"id": part.id, "type": "function", "function": called})
         elif isinstance(part, ToolResult):
             into.append({"role": "tool", "tool_call_id": part.id, "content": part.text})

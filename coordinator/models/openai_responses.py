@@ -9,7 +9,7 @@ from orjson import Fragment
 from coordinator.domain.content import Message, StopReason, Text, ToolResult, ToolUse
 from coordinator.domain.model import ModelRequest, OutputSpec, ToolSpec
 from coordinator.domain.money import Usage
-from coordinator.models.adapter import Adapter
+from coordinator.models.adapter import Adapter, as_object
 from coordinator.models.draft import Draft, ErrorEventError, count, signature_of, unsupported, wish
 from coordinator.models.keys import RESPONSES
 from coordinator.models.reasoning import SEALED, thinks
@@ -161,7 +161,7 @@ def _say(message: Message, into: list[dict[str, Any]], model: str) -> None:
             into.append({"role": message.role if message.role != "tool" else "user", "content": part.text})
         elif isinstance(part, ToolUse):
             into.extend(_thoughts(part, model) if part is not first else ())
-            called = {"call_id": part.id, "name": part.name, "arguments": part.arguments}
+            called = {"call_id": part.id, "name": part.name, "arguments": as_object(part.arguments)}
             into.append({"type": "function_call", **called})
         elif isinstance(part, ToolResult):
             into.append({"type": "function_call_output", "call_id": part.id, "output": part.text})

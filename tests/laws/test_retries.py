@@ -13,6 +13,7 @@ from coordinator import AgentContext, Brief, Coordinator, CoordinatorError, Sett
 from coordinator.app.ports import Ports
 from coordinator.domain.errors import Fault, Reached, Throttle
 from coordinator.domain.model import ModelReply, ModelRequest
+from coordinator.simulation.chance import Dice
 from coordinator.simulation.clock import VirtualLoop
 from coordinator.stores.memory.retries import RetryBudget
 
@@ -152,6 +153,31 @@ def test_the_law_finds_a_budget_whose_floor_comes_back_every_minute() -> None:
                 self._of(dependency).left = 10
 
     assert not sent_in(errors, "model", apart_s=20.0, budget=Periodic()).keeps_the_law()
+
+
+def in_part(budget: RetryBudget, share: float, first: int = 5_000, attempts: int = 3) -> tuple[int, int]:
+    """Let a *share* of attempts fail; return how many calls were sent for *first* ones, and how many a retry saved."""
+    fails = Dice(1).stream("attempts")
+    sent = saved = 0
+    for _ in range(first):
+        budget.request("d")
+        sent += 1
+        for number in range(1, attempts + 1):
+            if fails() >= share:
+                if number > 1:
+                    budget.helped("d")
+                    saved += 1
+                break
+            if number == attempts or not budget.retry("d"):
+                break
+            sent += 1
+    return sent, saved
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.8, 1.0])
+def test_in_a_part_outage_retries_in_vain_are_bounded_as_in_a_total_one(share: float) -> None:
+    sent, saved = in_part(RetryBudget(), share)
+    assert sent <= 1.1 * 5_000 + 10 + saved
 
 
 async def test_every_attempt_passes_gate_money_breaker_and_timeout_again() -> None:

@@ -18,8 +18,9 @@ class RetryBudget:
     """Grants retries out of a store that every first attempt fills by a share and every retry empties by one.
 
     The store begins full, holds no more than *floor*, and a retry that went well is given back. So of any *n* first
-    attempts that go wrong, at most `floor + share * n` are repeated, however slowly they come: for 100 and more of
-    them, a dependency that is down is sent at most 1.2 times as many calls.
+    attempts at most `floor + share * n` are repeated in vain, however slowly they come: for 100 and more of them, a
+    dependency that is down is sent at most 1.2 times as many calls. One that fails now and then is sent another call
+    for each that a retry saves.
 
     Args:
         share: retries per first attempt.

@@ -73,6 +73,10 @@ async def lost(url: str) -> Fault:
         with pytest.raises(Fault) as caught:
             await model("gpt-5-mini", WITH_TOOLS)
     assert KEY not in repr(caught.value) + str(caught.value)
+    cause: BaseException | None = caught.value
+    while cause is not None:
+        assert KEY not in repr(cause)
+        cause = cause.__cause__ or cause.__context__
     assert "\n" not in str(caught.value)
     return caught.value
 

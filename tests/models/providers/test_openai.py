@@ -60,7 +60,7 @@ async def test_how_hard_to_think_is_said_to_models_that_do_and_to_those_that_nob
     assert (await sent(CompatibleChat, "gpt-4", reasoning_effort="low"))["reasoning_effort"] == "low"
 
 
-@pytest.mark.parametrize("adapter", [OpenAIChat, CompatibleChat])
+@pytest.mark.parametrize("adapter", [OpenAIChat, CompatibleChat, OpenAIResponses])
 @pytest.mark.parametrize(
     ("written", "object_"),
     [
@@ -75,6 +75,9 @@ async def test_arguments_go_back_as_an_object_whatever_the_model_wrote(adapter, 
         Message("tool", (ToolResult("use-1", "look_up", '{"status":"error"}', Origin("tool")),)),
     )
     body = await sent(adapter, "m-1", ModelRequest(talk))
-    arguments = body["messages"][1]["tool_calls"][0]["function"]["arguments"]
+    if adapter is OpenAIResponses:
+        arguments = next(item["arguments"] for item in body["input"] if "arguments" in item)
+    else:
+        arguments = body["messages"][1]["tool_calls"][0]["function"]["arguments"]
     assert json.loads(arguments) == object_
     assert arguments == written or object_ == {"text": written.replace("\ud83d", "?")}
