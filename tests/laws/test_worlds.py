@@ -181,7 +181,7 @@ def test_a_planted_call_that_is_sent_long_after_it_was_let_through_is_found(monk
 
 
 def reserves_without_looking(self, accounts, amount):
-    return Reservation(self._room, [self._book(account) for account in accounts], amount)
+    return Reservation(self._room, [self._book(account, accounts) for account in accounts], amount)
 
 
 def gives_back_too_much(self):

@@ -48,7 +48,7 @@ def test_what_cannot_be_held_is_not_looked_at():
 @pytest.mark.real_time  # a virtual load test owns its loop
 def test_a_ceiling_that_is_broken_only_while_a_call_is_under_way_is_a_breach(staged, monkeypatch):
     def careless(self, accounts, amount):
-        return Reservation(self._room, [self._book(account) for account in accounts], amount)
+        return Reservation(self._room, [self._book(account, accounts) for account in accounts], amount)
 
     monkeypatch.setattr(Ledger, "try_reserve", careless)
     monkeypatch.setattr("coordinator.load.driving.CHECK_EVERY_S", math.inf)
