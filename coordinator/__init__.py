@@ -22,6 +22,8 @@ else:
             if name == "__all__" or name in public.__all__:
                 found = globals()[name] = getattr(public, name)  # so that nobody asks again
                 return found
+            if name in globals():  # a module of the house, which is there by now
+                return globals()[name]
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:

@@ -19,7 +19,8 @@ def main() -> None:
     from coordinator.cli import main as carry_out  # noqa: PLC0415 - only now
 
     try:
-        signal.signal(signal.SIGINT, heard)
+        if heard is signal.default_int_handler:
+            signal.signal(signal.SIGINT, heard)
         carry_out()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -144,7 +144,9 @@ class Permit(Protocol):
         """Leave the estimate as it is: it is all that will ever be known."""
 
 
-Along = Callable[[], bool]
+Along = Callable[[], float | None]
+"""Takes what is needed beside a place: 0 when it has, None when that is not to be had, else after how many seconds to
+ask again."""
 
 
 class Gate(Protocol):
@@ -158,8 +160,17 @@ class Gate(Protocol):
             ahead: go before those who wait, because the call has had its turn already.
         """
 
-    def fits(self, tokens: int, *, ahead: bool = False) -> bool:
-        """Say whether `try_take` would succeed."""
+    def fits(self, tokens: int, *, ahead: bool = False, claim: object = None) -> bool:
+        """Say whether `try_take` would succeed, for who has claimed the next place by *claim*."""
+
+    def claim(self, claim: object, tokens: int, longest_s: float) -> float | None:
+        """Let nobody pass before who claims the next place, if that fits within *longest_s*; return the seconds."""
+
+    def unclaim(self, claim: object) -> None:
+        """Give the claim up."""
+
+    def pace(self, tokens: int) -> float:
+        """Return the seconds between two places of *tokens* when nobody stops coming."""
 
     async def take(self, tokens: int, deadline: float, standing: Standing, along: Along | None = None) -> Permit | None:
         """Wait for a place, fairly between tenants and, inside a tenant, behind its older runs.

@@ -100,11 +100,13 @@ class Channels:
                 inbox.receiver.add_done_callback(self._received)
             return await envelope.reply
         except BaseException:
+            envelope.reply.cancel()  # one that was cancelled while it waited for room may be in the inbox by now
             self._call_off(envelope)
             raise
 
     def call_off(self) -> None:
-        """Cancel what works."""
+        """Cancel what works; nothing more is begun."""
+        self._closed = True
         for envelope in list(self._working):
             self._call_off(envelope)
 
@@ -113,6 +115,7 @@ class Channels:
         self._closed = True
         for inbox in self._inboxes.values():
             inbox.outgoing.close()
+            self._turn_away(inbox, asyncio.CancelledError())
             inbox.incoming.close()
             if inbox.receiver is not None:
                 inbox.receiver.cancel()

@@ -38,7 +38,7 @@ class Context:
     """
 
     __slots__ = (
-        "_counts", "_deadline", "_forks", "_found", "_place", "_standing", "_task", "crew", "member", "model", "scope",
+        "_counts", "_deadline", "_forks", "_found", "_place", "_task", "crew", "member", "model", "scope",
         "unmet",
     )  # fmt: skip
 
@@ -52,8 +52,6 @@ class Context:
         self._place = place
         self._deadline = min(scope.run.deadline, scope.deadline)
         self._task: asyncio.Task[Any] | None = None
-        self._standing = 0
-        """How often its task had been asked to end before the agent began."""
         self._counts: dict[str, int] = {}
         self._forks: set[str] = set()
         self._found: list[Passage] = []
@@ -186,7 +184,7 @@ class Context:
         task = asyncio.current_task(run.loop)
         if task is not self._task or task is None or run.ended:
             self._bind(task)
-        elif task.cancelling() > self._standing:
+        elif task.cancelling():
             raise asyncio.CancelledError
 
     def _bind(self, task: asyncio.Task[Any] | None) -> None:
@@ -202,7 +200,8 @@ class Context:
                 hint="give each parallel branch its own ctx.fork(name) and await them with ctx.gather",
             )  # fmt: skip
         self._task = task
-        self._standing = task.cancelling()
+        if task.cancelling():
+            raise asyncio.CancelledError
 
     def number(self, kind: str) -> str:
         """Take the next step id of *kind*, such as `run/turn3`: from structure, never from arrival."""

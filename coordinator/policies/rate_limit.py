@@ -82,27 +82,30 @@ async def _wait(gate: ports.Gate, tokens: int, call: Attempt, along: ports.Along
 async def _both(gate: ports.Gate, tokens: int, call: Attempt, money: Turn) -> tuple[ports.Permit, ports.Reservation]:
     """Wait for money and for a place, without the one while the other is waited for, until both are there at once.
 
-    A call goes ahead of those who wait where it has had its turn. So it waits once for each, unless others have taken
-    what was there, and nobody who waits is overtaken by more calls than had been served before.
+    Where both are short, what comes free of the one is gone when the other comes. So a call that has had its turn at
+    both keeps the money from then on: a place comes with time alone, and nobody's place depends on that money.
     """
+    had_turn = False
     while True:
         held: ports.Reservation | None = await money.wait()
         assert held is not None
-        permit = gate.try_take(tokens, ahead=True)
+        permit = gate.try_take(tokens)
         if permit is not None:
             return permit, held
-        held.release()
-        held = None
+        if not had_turn:
+            held.release()
+            held = None
 
-        def along() -> bool:
+        def along() -> float | None:
             nonlocal held
-            held = money.at_once()
-            return held is not None
+            held = held or money.at_once()
+            return None if held is None else 0.0
 
+        had_turn = True
         try:
             permit = await _wait(gate, tokens, call, along)
         except BaseException:
-            if held is not None:  # cancelled in the moment of its turn
+            if held is not None:  # kept, or taken in the moment in which it was cancelled
                 held.release()
             raise
         if permit is not None and held is not None:

@@ -6,21 +6,30 @@ at once when that comes.
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from coordinator import AgentContext, Brief, Coordinator, Settings, Team, agent
-from coordinator.domain.content import StopReason
+from coordinator.domain.calls import ModelCall
+from coordinator.domain.content import Message, StopReason, Text
 from coordinator.domain.errors import Refused
 from coordinator.domain.layer import MustWait
 from coordinator.domain.limits import GateLimits
 from coordinator.domain.model import ModelReply, ModelRequest
-from coordinator.domain.money import Usage
+from coordinator.domain.money import Price, Usage
+from coordinator.domain.ports import Account
+from coordinator.domain.scope import RunLimits, RunState, Scope, TenantContext
+from coordinator.policies.budget import Budget
+from coordinator.policies.pricing import ModelPrices
 from coordinator.policies.rate_limit import RateLimit
 from coordinator.simulation.clock import VirtualLoop
+from coordinator.stores.memory.estimates import Estimates
 from coordinator.stores.memory.gate import Gate
+from coordinator.stores.memory.gates import Gates
+from coordinator.stores.memory.ledger import Ledger
 from coordinator.stores.memory.scopes import Permits, Way
 
 pytestmark = pytest.mark.real_time  # every world owns its loop
@@ -144,9 +153,9 @@ async def test_who_is_cancelled_in_the_moment_of_its_turn_keeps_no_place() -> No
 
     loop = asyncio.get_running_loop()
 
-    def along() -> bool:
+    def along() -> float:
         loop.call_soon(waiting.cancel)  # before the task has run again
-        return True
+        return 0.0
 
     waiting = loop.create_task(gate.take(0, math.inf, along=along))
     with pytest.raises(asyncio.CancelledError):
@@ -157,18 +166,84 @@ async def test_who_is_cancelled_in_the_moment_of_its_turn_keeps_no_place() -> No
 
 async def test_who_does_not_get_what_it_needs_beside_its_place_takes_none() -> None:
     gate = Gate("m:m", GateLimits(requests=1, window_s=1))
-    assert await gate.take(0, math.inf, along=lambda: False) is None
+    assert await gate.take(0, math.inf, along=lambda: None) is None
     assert gate.snapshot().admitted == 0
 
 
 async def test_a_refusal_of_what_it_needs_beside_its_place_is_told_and_the_next_is_served() -> None:
     gate = Gate("m:m", GateLimits(requests=1, window_s=1))
 
-    def spent() -> bool:
+    def spent() -> float:
         raise Refused("spent", code="budget_exhausted")
 
     first = asyncio.get_running_loop().create_task(gate.take(0, math.inf, along=spent))
-    second = asyncio.get_running_loop().create_task(gate.take(0, math.inf, along=lambda: True))
+    second = asyncio.get_running_loop().create_task(gate.take(0, math.inf, along=lambda: 0.0))
     with pytest.raises(Refused):
         await first
     assert await second is not None
+
+
+class Busy:
+    """Calls of two tenants through gates and money of which there is never enough, one kind after another for ever."""
+
+    def __init__(self, rates: dict[str, GateLimits], held_s: float, amount: int = 0) -> None:
+        self.layer = RateLimit(Gates(rates=rates), Estimates())
+        self.amount = amount
+        accounts = {"x": Account("tenant-day/x", 10 * amount or 1), "y": Account("tenant-day/y", 10**9)}
+        price = Price(0, 1_000_000 if amount else 0)
+        prices = ModelPrices({"m:a": price, "m:b": price}, 1)
+        self.budget = Budget(Ledger(), lambda scope: (accounts[scope.run.tenant.tenant],), prices)
+        self.held_s = held_s
+        self.served: Counter[str] = Counter()
+        self.born = 0
+
+    async def client(self, tenant: str, dependency: str, order: int | None = None) -> None:
+        """Call one after another."""
+        while True:
+            self.born += 1
+            run = RunState(f"r-{self.born}", TenantContext(tenant), RunLimits(ceiling=10**9), lambda: 0.0)
+            run.order = self.born if order is None else order
+            output = self.amount if tenant == "x" and self.amount else 100
+            request = ModelRequest((Message("user", (Text("hi"),)),), max_output_tokens=output)
+            call = ModelCall(Scope(run, "m", "run", ("m",)), "run/turn1", request, dependency=dependency)
+            await self.layer(call, lambda sent: self.budget(sent, self.answer))
+            self.served[f"{tenant} {dependency}"] += 1
+
+    async def answer(self, call: ModelCall) -> ModelReply:
+        await asyncio.sleep(self.held_s)
+        return ModelReply("hi", (), StopReason.END, Usage(5, 0), call.dependency)
+
+    async def live(self) -> "Busy":
+        """Let twenty clients of each kind come in between, and one whose calls need both."""
+        loop = asyncio.get_running_loop()
+        clients = [loop.create_task(self.client(*who)) for who in [("x", "m:b"), ("y", "m:a")] for _ in range(20)]
+        await asyncio.sleep(30.1)
+        clients.append(loop.create_task(self.client("x", "m:a", 0)))
+        await asyncio.sleep(300)
+        for client in clients:
+            client.cancel()
+        await asyncio.wait(clients)
+        return self
+
+
+SLOW = GateLimits(requests=37, window_s=60)
+SHORT = [
+    ({"tenant:x": GateLimits(requests=60, window_s=60), "m:a": SLOW}, 0.1, 0),
+    ({"m:a": SLOW}, 1.1, 5_000_000),
+]
+
+
+@pytest.mark.parametrize(("rates", "held_s", "amount"), SHORT, ids=["two busy gates", "a busy gate and scarce money"])
+@pytest.mark.parametrize("seed", [None, 1])
+def test_who_needs_two_things_that_are_scarce_gets_both(
+    rates: Any, held_s: float, amount: int, seed: int | None
+) -> None:
+    served = live(Busy(rates, held_s, amount).live, seed).served  # type: ignore[arg-type,union-attr]
+    assert served["x m:a"] >= 10
+    assert min(served["x m:b"], served["y m:a"]) >= 60
+
+
+def test_what_nobody_claims_is_never_there_for_who_needs_two(monkeypatch: Any) -> None:
+    monkeypatch.setattr(Gate, "claim", lambda *_: None)
+    served = live(Busy(*SHORT[0]).live).served  # type: ignore[arg-type,union-attr]
+    assert served["x m:a"] == 0

@@ -240,8 +240,8 @@ def takes_no_tokens(self, tokens):
 
 
 def lets_a_scope_pass(kind):
-    def lets_it_pass(self, tokens, *, ahead=False):
-        return self.name.startswith(kind) or fits_gate(self, tokens, ahead=ahead)
+    def lets_it_pass(self, tokens, **how):
+        return self.name.startswith(kind) or fits_gate(self, tokens, **how)
 
     return lets_it_pass
 

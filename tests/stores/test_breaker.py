@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import random
 
 import pytest
 from hypothesis import settings
@@ -9,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from coordinator.domain.errors import Fault, Reached, Refused
 from coordinator.domain.limits import BreakerLimits
 from coordinator.simulation.clock import VirtualLoop
-from coordinator.stores.memory.breaker import Breaker, Breakers
+from coordinator.stores.memory.breaker import TOGETHER, Breaker, Breakers
 
 DOWN = Fault("down", reached=Reached.NO)
 LIMITS = BreakerLimits(failures=3, cooldown_s=10)
@@ -201,34 +202,66 @@ async def test_a_snapshot_tells_health_refusals_and_when_a_probe_may_pass():
 async def test_quick_failures_that_overtake_slow_successes_do_not_open_it():
     breaker = Breaker("m", BreakerLimits(failures=3, calls=10))
     calls = [breaker.admit() for _ in range(100)]
-    for quick in calls[:49]:
+    for quick in calls[51:]:
         quick.failed(DOWN)
     assert breaker.state == "closed"
-    for slow in calls[49:]:
+    for slow in calls[:51]:
         slow.succeeded()
     state = breaker.snapshot()
     assert (state.state, state.trips, state.calls, state.failed, state.under_way) == ("closed", 0, 100, 49, 0)
 
 
-async def test_failures_in_a_row_open_it_when_they_outweigh_what_is_under_way():
+async def test_failures_in_a_row_open_it_when_they_outweigh_what_they_overtook():
     breaker = Breaker("m", BreakerLimits(failures=3, rate=1))
     calls = [breaker.admit() for _ in range(100)]
-    for failing in calls[:49]:
+    for failing in calls[:50:-1]:
         failing.failed(DOWN)
     assert breaker.state == "closed"
-    calls[49].failed(DOWN)
+    calls[50].failed(DOWN)
     assert breaker.state == "open"
     assert refused(breaker).message == "m is not called: it failed more than 3 times in a row"
 
 
-async def test_a_share_of_failures_opens_it_when_it_is_one_of_what_is_under_way_too():
+async def test_a_share_of_failures_opens_it_when_it_is_one_of_what_they_overtook_too():
     breaker = Breaker("m", BreakerLimits(failures=100, rate=0.2, calls=10))
     calls = [breaker.admit() for _ in range(100)]
-    for failing in calls[:19]:
+    for failing in calls[:80:-1]:
         failing.failed(DOWN)
     assert breaker.state == "closed"
-    calls[19].failed(DOWN)
+    calls[80].failed(DOWN)
     assert breaker.state == "open"
+
+
+async def test_calls_that_began_after_a_failing_one_do_not_speak_for_it():
+    breaker = Breaker("m", BreakerLimits(failures=5))
+    first = [breaker.admit() for _ in range(TOGETHER)]
+    for _ in range(500):
+        breaker.admit()
+    for failing in first[: TOGETHER // 2]:
+        failing.failed(DOWN)
+    assert breaker.state == "open"
+
+
+async def test_an_outage_in_which_hundreds_hang_opens_it_although_some_go_well():
+    """Of 200 callers who hang for two minutes each, one in a hundred calls goes well."""
+    breaker, loop, chance = Breaker("m", BreakerLimits()), asyncio.get_running_loop(), random.Random(1)
+
+    async def caller() -> None:
+        await asyncio.sleep(chance.random() * 120)
+        while breaker.state == "closed" and loop.time() < 900:
+            trial = breaker.admit()
+            if chance.random() < 0.01:
+                await asyncio.sleep(5)
+                trial.succeeded()
+            else:
+                await asyncio.sleep(120)
+                trial.failed(DOWN)
+
+    callers = [loop.create_task(caller()) for _ in range(200)]
+    while breaker.state == "closed" and loop.time() < 900:
+        await asyncio.sleep(1)
+    assert (breaker.state, loop.time() < 150) == ("open", True)
+    await asyncio.gather(*callers)
 
 
 async def test_calls_that_were_called_off_are_under_way_no_more():
@@ -251,11 +284,12 @@ class BreakerLaws(RuleBasedStateMachine):
         self.loop = VirtualLoop()
         self.breaker = Breaker("m", MACHINE)
         self.results: list[tuple[int, bool]] = []
-        self.open: list[tuple[int, object]] = []
+        self.open: list[tuple[int, int, object]] = []
+        self.admitted = 0
         self.state, self.epoch, self.failures, self.opened_at, self.probes = "closed", 0, 0, 0.0, 0
 
     def change(self, state: str) -> None:
-        self.state, self.epoch, self.probes = state, self.epoch + 1, 0
+        self.state, self.epoch, self.probes, self.admitted = state, self.epoch + 1, 0, 0
         self.failures = 0
         self.results = []
         if state == "open":
@@ -270,7 +304,10 @@ class BreakerLaws(RuleBasedStateMachine):
         return [failed for _, failed in self.results]
 
     def under_way(self) -> int:
-        return sum(epoch == self.epoch for epoch, _ in self.open) if self.state == "closed" else 0
+        return self.overtaken(self.admitted) if self.state == "closed" else 0
+
+    def overtaken(self, group: int) -> int:
+        return sum(epoch == self.epoch and began <= group for epoch, began, _ in self.open)
 
     def note(self, failed: bool) -> None:
         if self.seen() or failed:
@@ -294,12 +331,13 @@ class BreakerLaws(RuleBasedStateMachine):
             return
         assert expected
         self.probes += self.state == "half-open"
-        self.open.append((self.epoch, trial))
+        self.open.append((self.epoch, self.admitted // TOGETHER, trial))
+        self.admitted += self.state == "closed"
 
     @precondition(lambda self: self.open)
     @rule(data=st.data(), how=st.sampled_from(["succeeded", "failed", "failed", "returned"]))
     def end(self, data, how):
-        epoch, trial = self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))
+        epoch, group, trial = self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))
         self.inside(getattr(trial, how), *([DOWN] if how == "failed" else []))
         if epoch != self.epoch:
             return
@@ -313,9 +351,9 @@ class BreakerLaws(RuleBasedStateMachine):
         elif how == "failed":
             self.note(failed=True)
             self.failures += 1
-            seen, under_way = self.seen(), self.under_way()
-            share = len(seen) >= MACHINE.calls and sum(seen) >= MACHINE.rate * (len(seen) + under_way)
-            if share or self.failures >= max(MACHINE.failures, under_way):
+            seen, overtaken = self.seen(), self.overtaken(group)
+            share = len(seen) >= MACHINE.calls and sum(seen) >= MACHINE.rate * (len(seen) + overtaken)
+            if share or self.failures >= max(MACHINE.failures, overtaken):
                 self.change("open")
 
     @rule(seconds=st.sampled_from([0.1, 1.3, 4.1, 11.3]))

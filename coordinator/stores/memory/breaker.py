@@ -17,6 +17,9 @@ from coordinator.domain.limits import BreakerLimits
 from coordinator.domain.value import value
 from coordinator.stores.memory.window import Window
 
+# Calls that are let through one after another, and count as begun at one time: to remember each would cost more.
+TOGETHER = 20
+
 OnTransition = Callable[[str, str, str], None]
 """Is told dependency, old state and new state, at once and synchronously."""
 
@@ -89,10 +92,9 @@ class Breaker(pybreaker.CircuitBreakerListener):
 
     *failures* in a row open it, and so does a share of failures of *rate* among at least *calls* results of the last
     *window_s* seconds, counted from a failure on; a success never opens it. Quick failures overtake slow successes: so
-    neither opens it as long as calls under way could outweigh it if they went well. In an outage they fail too, and
-    what is under way is outweighed when half of it has come back. After the cooldown one probe may pass, whose success
-    closes it and whose failure opens it again. Results of calls that began before the last change of state are dropped.
-    Needs a running event loop.
+    neither opens it as long as the calls that began before the failing one, and are still under way, could outweigh it
+    if they went well. After the cooldown one probe may pass, whose success closes it and whose failure opens it again.
+    Results of calls that began before the last change of state are dropped. Needs a running event loop.
 
     Args:
         dependency: whose switch it is.
@@ -111,7 +113,9 @@ class Breaker(pybreaker.CircuitBreakerListener):
         """Code and hint of the last failure; not its words, which may be about another tenant's call."""
         self._trips = self._failures = self._refused = 0
         self._window = Window(limits.window_s)
-        self._calm = Trial(self)
+        self._period: list[Trial] = []
+        """The shared trials since the last change of state, in their order, whose calls are under way."""
+        self._calm = self._next()
         self._probe: Trial | None = None
         self.state: str = pybreaker.STATE_CLOSED
         self.spotless = True
@@ -127,8 +131,8 @@ class Breaker(pybreaker.CircuitBreakerListener):
             Refused: `breaker_open`, in passing, with `retry_after`.
         """
         if self.state == pybreaker.STATE_CLOSED:
-            # All calls of one closed period share one trial: of each it matters only that it is under way.
-            calm = self._calm
+            calm = self._calm if self._calm.room else self._next()
+            calm.room -= 1
             calm.under_way += 1
             return calm
         left = self._opened_at + self._limits.cooldown_s - self._now()
@@ -137,24 +141,24 @@ class Breaker(pybreaker.CircuitBreakerListener):
         if self.state == pybreaker.STATE_OPEN or self._probe is not None:
             self._refused += 1
             raise self._refusal(left if left > 0 else self._limits.cooldown_s)
-        self._probe = Trial(self)
+        self._probe = Trial(self, [])
         return self._probe
 
     def ended(self, trial: "Trial", *, failed: bool | None) -> None:
         """Take the result of *trial* into account; None when it says nothing about health."""
         if trial is self._probe:
             self._probe = None
-        elif trial is not self._calm:
+        elif trial.period is not self._period:
             return
         if failed is None:
             return
         if failed:
-            self._fail()
+            self._fail(trial)
             return
         if self._window.calls:
             self._window.count(self._now(), failed=False)
         self._failures = 0
-        if trial is not self._calm:
+        if trial.period is not self._period:
             self._record(_pass)
         self.spotless = self.state == pybreaker.STATE_CLOSED and not self._window.calls
 
@@ -171,7 +175,7 @@ class Breaker(pybreaker.CircuitBreakerListener):
         opens_at = self._opened_at + self._limits.cooldown_s if self.state == pybreaker.STATE_OPEN else 0.0
         return BreakerState(
             self._dependency, self.state, self._failures, self._trips, self._probe is not None,
-            window.calls, window.failed, self._refused, opens_at, self._calm.under_way,
+            window.calls, window.failed, self._refused, opens_at, sum(trial.under_way for trial in self._period),
         )  # fmt: skip
 
     def state_change(
@@ -182,7 +186,8 @@ class Breaker(pybreaker.CircuitBreakerListener):
     ) -> None:
         """Follow pybreaker into *new_state*; a new period begins, and the trials of the old one no longer count."""
         old, self.state = self.state, new_state.name
-        self._calm, self._probe = Trial(self), None
+        self._period, self._probe = [], None
+        self._calm = self._next()
         if self.state == pybreaker.STATE_OPEN:
             self._opened_at = self._now()
             self._trips += 1
@@ -193,7 +198,19 @@ class Breaker(pybreaker.CircuitBreakerListener):
         if self._on_transition is not None:
             self._on_transition(self._dependency, old, self.state)
 
-    def _fail(self) -> None:
+    def _next(self) -> "Trial":
+        """Begin the trial that the next calls share."""
+        self._period[:] = [trial for trial in self._period if trial.under_way]
+        self._calm = Trial(self, self._period)
+        self._period.append(self._calm)
+        return self._calm
+
+    def _overtaken(self, failing: "Trial") -> int:
+        """Return how many calls are under way that began with *failing* or before it."""
+        began = self._period.index(failing) + 1
+        return sum(trial.under_way for trial in self._period[:began])
+
+    def _fail(self, trial: "Trial") -> None:
         self.spotless = False
         self._failures += 1
         window, limits = self._window, self._limits
@@ -203,10 +220,10 @@ class Breaker(pybreaker.CircuitBreakerListener):
         if self.state != pybreaker.STATE_CLOSED:
             self._record(_fail)
             return
-        under_way = self._calm.under_way
-        if self._failures >= max(limits.failures, under_way):
+        overtaken = self._overtaken(trial)
+        if self._failures >= max(limits.failures, overtaken):
             self._machine.open()
-        elif window.calls >= limits.calls and window.failed >= limits.rate * (window.calls + under_way):
+        elif window.calls >= limits.calls and window.failed >= limits.rate * (window.calls + overtaken):
             self._reason = f"{window.failed} of its last {window.calls} calls failed"
             self._machine.open()
 
@@ -236,10 +253,14 @@ class Breaker(pybreaker.CircuitBreakerListener):
 class Trial:
     """Leave to call something; the one of a probe is its permit, so exactly one method must end it."""
 
-    __slots__ = ("_breaker", "under_way")
+    __slots__ = ("_breaker", "period", "room", "under_way")
 
-    def __init__(self, breaker: Breaker) -> None:
+    def __init__(self, breaker: Breaker, period: list["Trial"]) -> None:
         self._breaker = breaker
+        self.period = period
+        """All that began since the same change of state; a probe stands alone."""
+        self.room = TOGETHER
+        """How many calls may still share it: of each it matters only when it began and that it is under way."""
         self.under_way = 0
         """Calls that share it and have not ended; a probe shares its own with nobody, and is not counted."""
 

@@ -8,12 +8,12 @@ import asyncio
 import math
 
 from coordinator.domain import ports
-from coordinator.domain.errors import Refused
-from coordinator.domain.fair_queue import FairQueue, FlowState, Standing, Waiting
+from coordinator.domain.errors import CoordinatorError, Refused
+from coordinator.domain.fair_queue import FairQueue, FlowState, Standing
 from coordinator.domain.limits import GateLimits
 from coordinator.domain.value import value
 from coordinator.stores.memory.meter import Meter
-from coordinator.stores.memory.permit import Permit
+from coordinator.stores.memory.permit import Permit, Waiter
 
 # Two ways to the same instant differ in the last bits of a float. A timer that is set for "now" again and again because
 # of them would never let time pass.
@@ -47,28 +47,25 @@ class Gate:
     """
 
     __slots__ = (
-        "__weakref__", "_admitted", "_ended", "_head", "_meter", "_name", "_queue", "_refunded", "_refused", "_room",
-        "_timer",
+        "__weakref__", "_admitted", "_claim", "_ended", "_head", "_meter", "_name", "_queue", "_refunded", "_refused",
+        "_room", "_timer",
     )  # fmt: skip
 
     def __init__(self, name: str, limits: GateLimits) -> None:
         self._name = name
         self._room = limits.queue
         self._meter = Meter(limits)
-        self._queue: FairQueue[_Waiter] = FairQueue()
-        self._head: _Waiter | None = None
+        self._queue: FairQueue[Waiter] = FairQueue()
+        self._claim: object = None
+        """Who has the next place, and waits for one at another gate."""
+        self._head: Waiter | None = None
         """For whom the timer is set."""
         self._timer: asyncio.TimerHandle | None = None
         self._admitted = self._refunded = self._refused = self._ended = 0
 
     def try_take(self, tokens: int, *, ahead: bool = False) -> "Permit | None":
-        """Take a place at once, or return None when there is none or others wait for one.
-
-        Args:
-            tokens: estimate of what the call will use.
-            ahead: go before those who wait, because the call has had its turn already.
-        """
-        if self._queue.size and not ahead:
+        """Take a place at once, *ahead* of those who wait or behind them; None when there is none."""
+        if (self._queue.size or self._claim is not None) and not ahead:
             return None
         meter = self._meter
         if not meter.fits(tokens):
@@ -76,9 +73,38 @@ class Gate:
         self._admitted += 1
         return Permit(self, tokens, meter.take(tokens), None, meter.quota)
 
-    def fits(self, tokens: int, *, ahead: bool = False) -> bool:
-        """Say whether `try_take` would succeed."""
+    def fits(self, tokens: int, *, ahead: bool = False, claim: object = None) -> bool:
+        """Say whether `try_take` would succeed, for who has claimed the next place by *claim*."""
+        if self._claim is not None and self._claim is not claim:
+            return False
         return (ahead or not self._queue.size) and self._meter.fits(tokens)
+
+    def claim(self, claim: object, tokens: int, longest_s: float) -> float | None:
+        """Let nobody pass before who claims the next place; return the seconds until it fits.
+
+        Who needs places in two busy gates at one time would never get both: what comes free is taken by others.
+
+        Args:
+            claim: who claims it, until `unclaim`.
+            tokens: estimate of what the call will use.
+            longest_s: seconds; a place that comes later is not claimed, and None is returned, as when another has.
+        """
+        delay = self._meter.delay(tokens)
+        if self._claim not in (None, claim) or delay > longest_s:
+            return None
+        self._claim = claim
+        return delay
+
+    def unclaim(self, claim: object) -> None:
+        """Give the claim up; those who wait are served in the next turn of the loop."""
+        if self._claim is claim:
+            self._claim = None
+            if self._queue.size:
+                asyncio.get_running_loop().call_soon(self._serve)
+
+    def pace(self, tokens: int) -> float:
+        """Return the seconds between two places of *tokens* when nobody stops coming."""
+        return self._meter.pace(tokens)
 
     async def take(
         self, tokens: int, deadline: float, standing: Standing = ANYBODY, along: ports.Along | None = None
@@ -170,10 +196,10 @@ class Gate:
         """Leave what a permit took as it is."""
         self._ended += 1
 
-    def _join(self, tokens: int, deadline: float, standing: Standing, along: ports.Along | None) -> "_Waiter":
+    def _join(self, tokens: int, deadline: float, standing: Standing, along: ports.Along | None) -> "Waiter":
         queue = self._queue
         loop = asyncio.get_running_loop()
-        waiter = _Waiter(self._meter.cost(tokens), tokens, deadline, loop.create_future())
+        waiter = Waiter(self._meter.cost(tokens), tokens, deadline, loop.create_future())
         waiter.along = along
         full = queue.size >= self._room
         # The whole queue is an upper bound, and known without looking at every tenant.
@@ -196,7 +222,7 @@ class Gate:
             raise self._refusal("gate_full", f"{self._queue.size} calls wait already", delay)
         self._refuse(victim, "gate_full", "its tenant has more than its share of those who wait")
 
-    def _leave(self, waiter: "_Waiter") -> None:
+    def _leave(self, waiter: "Waiter") -> None:
         if waiter.waits:
             self._drop(waiter)
             self._serve()
@@ -206,18 +232,18 @@ class Gate:
             if permit is not None:
                 permit.refund()
 
-    def _expire(self, waiter: "_Waiter") -> None:
+    def _expire(self, waiter: "Waiter") -> None:
         if waiter.waits:
             self._refuse(waiter, "deadline_out_of_reach", "its turn did not come in time")
             self._serve()
 
-    def _refuse(self, waiter: "_Waiter", code: str, why: str) -> None:
+    def _refuse(self, waiter: "Waiter", code: str, why: str) -> None:
         self._drop(waiter)
         if not waiter.granted.done():
             delay = self._meter.delay(waiter.tokens, self._queue.size, self._queue.tokens)
             waiter.granted.set_exception(self._refusal(code, why, delay))
 
-    def _drop(self, waiter: "_Waiter") -> None:
+    def _drop(self, waiter: "Waiter") -> None:
         self._queue.leave(waiter)
         waiter.stop()
 
@@ -225,6 +251,9 @@ class Gate:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._claim is not None:  # whoever has it gives it up soon
+            self._head = None
+            return
         while (head := self._queue.head()) is not None:
             if head.granted.done():
                 self._drop(head)
@@ -233,8 +262,13 @@ class Gate:
             if delay > 0:
                 self._timer = asyncio.get_running_loop().call_later(max(delay, SHORTEST_WAIT_S), self._serve)
                 break
-            if head.along is not None and not self._has_along(head, head.along):
-                continue
+            if head.along is not None:
+                wait_s = self._has_along(head, head.along)
+                if wait_s is None:
+                    continue
+                if wait_s > 0:
+                    self._timer = asyncio.get_running_loop().call_later(max(wait_s, SHORTEST_WAIT_S), self._serve)
+                    break
             self._queue.serve(head)
             head.stop()
             self._admitted += 1
@@ -242,18 +276,21 @@ class Gate:
             head.granted.set_result(Permit(self, head.tokens, taken_at, head.flow, self._meter.quota))
         self._head = head
 
-    def _has_along(self, head: "_Waiter", along: ports.Along) -> bool:
-        """Let *head* take what it needs beside its place; without that it leaves the queue."""
+    def _has_along(self, head: "Waiter", along: ports.Along) -> float | None:
+        """Let *head* take what it needs beside its place; 0 when it has, None when it left the queue without.
+
+        Otherwise it waits, at the head, for so many seconds.
+        """
         try:
-            has = along()
-        except Refused as no:
+            wait_s = along()
+        except CoordinatorError as no:
             head.granted.set_exception(no)
         else:
-            if has:
-                return True
+            if wait_s is not None:
+                return wait_s
             head.granted.set_result(None)
         self._drop(head)
-        return False
+        return None
 
     def _refusal(self, code: str, why: str, retry_after: float) -> Refused:
         self._refused += 1
@@ -261,21 +298,3 @@ class Gate:
             f"{self._name} is at its rate limit: {why}", code=code,
             hint="raise the rate limit in the settings, or send less at once", retry_after=retry_after, passing=True,
         )  # fmt: skip
-
-
-class _Waiter(Waiting):
-    __slots__ = ("along", "deadline", "granted", "timer", "waits")
-
-    def __init__(self, cost: int, tokens: int, deadline: float, granted: "asyncio.Future[Permit | None]") -> None:
-        super().__init__(cost, tokens)
-        self.deadline = deadline
-        self.granted = granted
-        self.along: ports.Along | None = None
-        self.timer: asyncio.TimerHandle | None = None
-        self.waits = True
-
-    def stop(self) -> None:
-        """End its waiting."""
-        self.waits = False
-        if self.timer is not None:
-            self.timer.cancel()

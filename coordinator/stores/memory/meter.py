@@ -72,6 +72,11 @@ class Meter:
             delay = max(delay, self.quota.delay(tokens, self.now()))
         return delay
 
+    def pace(self, tokens: int) -> float:
+        """Return the seconds between two requests of *tokens* when nobody stops coming."""
+        limits = self._limits
+        return limits.window_s * max(1 / limits.requests, tokens / limits.tokens)
+
     def fits(self, tokens: int) -> bool:
         """Say whether one request of *tokens* fits now."""
         if self._requests is not None and not self._requests.fits(1):

@@ -1,8 +1,10 @@
-"""A place taken in a gate."""
+"""A place in a gate: taken, or waited for."""
 
+import asyncio
 from typing import TYPE_CHECKING
 
-from coordinator.domain.fair_queue import Flow
+from coordinator.domain import ports
+from coordinator.domain.fair_queue import Flow, Waiting
 from coordinator.domain.value import value
 from coordinator.stores.memory.quota import Quota
 
@@ -32,3 +34,23 @@ class Permit:
     def keep(self) -> None:
         """Leave the estimate as it is: it is all that will ever be known."""
         self.gate.keep()
+
+
+class Waiter(Waiting):
+    """Somebody who waits for a place."""
+
+    __slots__ = ("along", "deadline", "granted", "timer", "waits")
+
+    def __init__(self, cost: int, tokens: int, deadline: float, granted: "asyncio.Future[Permit | None]") -> None:
+        super().__init__(cost, tokens)
+        self.deadline = deadline
+        self.granted = granted
+        self.along: ports.Along | None = None
+        self.timer: asyncio.TimerHandle | None = None
+        self.waits = True
+
+    def stop(self) -> None:
+        """End its waiting."""
+        self.waits = False
+        if self.timer is not None:
+            self.timer.cancel()

@@ -12,6 +12,9 @@ from coordinator.domain.scope import Scope
 
 # Gates that nobody uses any more are looked for whenever there are twice as many as then, and at least so many.
 SWEEP = 1024
+# A gate may be kept for one call for as long as two places take at the gate where it waits, and no longer.
+PATIENCE = 2.0
+SHORTEST_WAIT_S = 1e-6
 
 
 class ScopeGate(ports.Gate, Protocol):
@@ -99,9 +102,9 @@ class Way:
         self._gates = gates
         self._own = own
 
-    def fits(self, tokens: int, *, ahead: bool = False) -> bool:
+    def fits(self, tokens: int, *, ahead: bool = False, claim: object = None) -> bool:
         """Say whether `try_take` would succeed."""
-        return all(gate.fits(tokens, ahead=ahead) for gate in self._gates)
+        return all(gate.fits(tokens, ahead=ahead, claim=claim) for gate in self._gates)
 
     def try_take(self, tokens: int, *, ahead: bool = False) -> "Permits | None":
         """Take a place in every gate at once, or return None when one of them has none.
@@ -134,20 +137,33 @@ class Way:
             Refused: `gate_full` or `deadline_out_of_reach`, both in passing, with `retry_after`; what *along* raises.
         """
         wish = _Wish(self._gates, tokens, along)
-        while True:
-            lacking = wish.lacking()
-            if lacking is None:
-                return Permits(wish.taken) if wish.take() else None
-            wish.turns.add(lacking)
-            try:
+        try:
+            while True:
+                lacking = wish.missed or wish.lacking()
+                if lacking is None:
+                    return Permits(wish.taken) if wish.take() is not None else None
+                wish.turns.add(lacking)
                 permit = await lacking.take(tokens, deadline, standing, partial(wish.take, lacking))
-            except BaseException:
-                Permits(wish.taken).refund()
-                raise
-            if permit is not None:
-                return Permits([permit, *wish.taken])
-            if wish.denied:
-                return None
+                if permit is not None:
+                    return Permits([permit, *wish.taken])
+                if wish.denied:
+                    return None
+        except BaseException:
+            Permits(wish.taken).refund()
+            raise
+        finally:
+            wish.give_up()
+
+    def claim(self, claim: object, tokens: int, longest_s: float) -> float | None:
+        """Claim nothing: what a call needs is claimed gate by gate."""
+        return None
+
+    def unclaim(self, claim: object) -> None:
+        """Give nothing up."""
+
+    def pace(self, tokens: int) -> float:
+        """Return the seconds between two places of *tokens* when nobody stops coming."""
+        return max(gate.pace(tokens) for gate in self._gates)
 
     def pause(self, seconds: float) -> None:
         """Admit nobody to the dependency for *seconds*."""
@@ -168,24 +184,51 @@ class _Wish:
         self.turns: set[ports.Gate] = set()
         """Where it waits or has waited."""
         self.taken: list[ports.Permit] = []
+        self._claimed: set[ports.Gate] = set()
+        self.missed: ports.Gate | None = None
+        """The gate that had no place when it had its turn at another: where it waits next."""
         self.denied = False
         """Whether the places were there, and what is needed beside them was not."""
 
     def lacking(self, here: ports.Gate | None = None) -> ports.Gate | None:
         """Return the first gate that has no place, *here* apart, whose turn it is."""
         others = (gate for gate in self._gates if gate is not here)
-        return next((gate for gate in others if not gate.fits(self._tokens, ahead=gate in self.turns)), None)
+        tokens, turns = self._tokens, self.turns
+        return next((gate for gate in others if not gate.fits(tokens, ahead=gate in turns, claim=self)), None)
 
-    def take(self, here: ports.Gate | None = None) -> bool:
-        """Take a place in every gate but *here*, if all have one and what is needed beside them is to be had."""
-        if self.lacking(here) is not None:
-            return False
-        self.denied = self._along is not None and not self._along()
+    def take(self, here: ports.Gate | None = None) -> float | None:
+        """Take a place in every gate but *here*, if all have one and what is needed beside them is to be had.
+
+        Where a gate that has had its turn lacks one, and is no slower than this one, its next place is claimed.
+
+        Returns:
+            0 when all was taken, None when not, else the seconds until it may be.
+        """
+        lacking = self.lacking(here)
+        if lacking is not None:
+            wait_s = None
+            if here is not None and lacking in self.turns:
+                wait_s = lacking.claim(self, self._tokens, PATIENCE * here.pace(self._tokens))
+            if wait_s is None:
+                self.missed = lacking
+                self.give_up()
+            else:
+                self._claimed.add(lacking)
+                wait_s = max(wait_s, SHORTEST_WAIT_S)
+            return wait_s
+        self.denied = self._along is not None and self._along() is None
         if self.denied:
-            return False
+            self.give_up()
+            return None
         permits = (gate.try_take(self._tokens, ahead=True) for gate in self._gates if gate is not here)
         self.taken = [permit for permit in permits if permit is not None]
-        return True
+        return 0.0
+
+    def give_up(self) -> None:
+        """Leave what was claimed to others."""
+        for gate in self._claimed:
+            gate.unclaim(self)
+        self._claimed.clear()
 
 
 class Permits:
