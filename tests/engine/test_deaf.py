@@ -193,3 +193,32 @@ async def test_a_manager_whose_task_somebody_else_cancelled_has_crashed(desk: De
     async with desk(confused) as coordinator:
         result = await coordinator.run("hi")
     assert (result.status, result.code) == (Status.FAILED, "agent_crashed")
+
+
+@pytest.mark.parametrize("forked", [False, True], ids=["context", "fork"])
+async def test_an_agent_that_first_uses_its_context_when_it_is_cancelled_begins_nothing(
+    desk: Desk, forked: bool
+) -> None:
+    begun = []
+
+    @agent()
+    async def member(brief: Brief, ctx: AgentContext) -> str:
+        """Works."""
+        begun.append(brief.request)
+        return "done"
+
+    @agent(delegates=[member])
+    async def late(brief: Brief, ctx: AgentContext) -> str:
+        """Delegates only to clean up."""
+        mine = ctx.fork("late") if forked else ctx
+        try:
+            await asyncio.sleep(1000)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.1)
+            await mine.delegate(member, brief)
+            raise
+        return "never"
+
+    async with desk(late) as coordinator:
+        assert (await cancelled(coordinator)).status is Status.CANCELLED
+    assert begun == []
