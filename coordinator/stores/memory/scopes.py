@@ -184,7 +184,7 @@ class _Wish:
         self.turns: set[ports.Gate] = set()
         """Where it waits or has waited."""
         self.taken: list[ports.Permit] = []
-        self._claimed: set[ports.Gate] = set()
+        self._claimed: dict[ports.Gate, None] = {}  # in an order that is the same in every process
         self.missed: ports.Gate | None = None
         """The gate that had no place when it had its turn at another: where it waits next."""
         self.denied = False
@@ -213,7 +213,7 @@ class _Wish:
                 self.missed = lacking
                 self.give_up()
             else:
-                self._claimed.add(lacking)
+                self._claimed[lacking] = None
                 wait_s = max(wait_s, SHORTEST_WAIT_S)
             return wait_s
         self.denied = self._along is not None and self._along() is None
