@@ -6,7 +6,8 @@ from hashlib import blake2b
 from typing import Any, Protocol, Self
 
 import orjson
-from pydantic import BaseModel
+from pydantic import ConfigDict
+from pydantic.main import BaseModel
 from pydantic_core import to_json
 
 from coordinator.domain.briefs import Brief, Report
@@ -70,7 +71,7 @@ class Attempt(Call, Protocol):
 class Task(BaseModel):
     """What a tenant asks for; immutable input. *kind* is a task type of the team, which narrows its tools."""
 
-    model_config = {"frozen": True}
+    model_config = ConfigDict(frozen=True)
 
     text: str
     kind: str = ""

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
+from pydantic.main import BaseModel
 
 from coordinator.domain.content import Message, StopReason
 from coordinator.domain.errors import Fault, Invalid, Reached
@@ -34,10 +35,12 @@ async def ask(
     """Ask once; return text, or a valid *output* after at most two corrections."""
     if output is not None:
         return await typed(ctx, step, messages, (output, ctx.crew.schema(output), _fine), model)
+    reply = None
     try:
         reply = await ctx.call_model(step, messages, (), None, model)
     except Invalid as error:
         messages = shortening.shortened(ctx, step, messages, error)
+    if reply is None:
         reply = await ctx.call_model(f"{step}/compress", messages, (), None, model)
     return usable(reply, ctx.agent).text
 
@@ -54,10 +57,12 @@ async def typed(
     wrong = ""
     for again in range(CORRECTIONS + 1):
         at = f"{step}/again{again}" if again else step
+        reply = None
         try:
             reply = await ctx.call_model(at, messages, (), spec, model)
         except Invalid as error:
             messages = shortening.shortened(ctx, at, messages, error)
+        if reply is None:
             reply = await ctx.call_model(f"{at}/compress", messages, (), spec, model)
         if reply.stop is StopReason.MAX_TOKENS and not again:
             messages = (*messages, talk.correction("truncated", CUT))

@@ -58,6 +58,14 @@ class Inbox:
         self.receiving = False
         self.receiver: asyncio.Task[None] | None = None
 
+    def has_taken(self, envelope: Envelope) -> bool:
+        """Put *envelope* into the inbox if there is room now."""
+        try:
+            self.outgoing.send_nowait(envelope)
+        except anyio.WouldBlock:
+            return False
+        return True
+
 
 class Channels:
     """All inboxes of one run, and every task that they start: none outlives them but one that swallows its end.
@@ -90,9 +98,7 @@ class Channels:
         if inbox.receiving:
             envelope.context = copy_context()
         try:
-            try:
-                inbox.outgoing.send_nowait(envelope)
-            except anyio.WouldBlock:
+            if not inbox.has_taken(envelope):
                 await inbox.outgoing.send(envelope)
             if not inbox.receiving and not self._receive_now(inbox):
                 inbox.receiving = True

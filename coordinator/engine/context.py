@@ -5,7 +5,7 @@ import math
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic.main import BaseModel
 
 from coordinator.domain.briefs import Brief, Plan, Report
 from coordinator.domain.calls import DelegationCall, ModelCall, ToolReply

@@ -4,7 +4,8 @@ import asyncio
 import math
 from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
+from pydantic.main import BaseModel
 
 from coordinator.domain.briefs import Brief
 from coordinator.domain.content import Message, Origin, StopReason, ToolResult, ToolUse
@@ -46,10 +47,12 @@ async def solve(ctx: "Context", brief: Brief, instructions: str, output: type[M]
         step = ctx.number("turn")
         end = _last(ctx, turn, hurried) if tools else ""
         offered = () if end else tools
+        reply = None
         try:
             reply = await ctx.call_model(step, messages, offered, spec, ctx.model)
         except Invalid as error:
             messages = shortening.shortened(ctx, step, messages, error)
+        if reply is None:
             reply = await ctx.call_model(f"{step}/compress", messages, offered, spec, ctx.model)
         if reply.stop is StopReason.MAX_TOKENS and not cut:
             # What arrives truncated is never executed: a cut tool call may be valid JSON and still not what was meant.

@@ -3,7 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
+from pydantic.main import BaseModel
 
 from coordinator.domain.briefs import Brief, Material, Plan, PlanStep, Report
 from coordinator.domain.errors import CoordinatorError, Invalid

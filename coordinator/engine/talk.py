@@ -5,7 +5,8 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
+from pydantic.main import BaseModel
 
 from coordinator.domain.briefs import Brief
 from coordinator.domain.content import INSTRUCTIONS, TASK, Message, Origin, Text, ToolResult, ToolUse

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
+from pydantic.main import BaseModel
 from pydantic_core import PydanticSerializationError, to_json
 
 from coordinator.domain.calls import ToolCall, ToolReply

@@ -15,6 +15,7 @@ SWEEP = 1024
 # A gate may be kept for one call for as long as two places take at the gate where it waits, and no longer.
 PATIENCE = 2.0
 SHORTEST_WAIT_S = 1e-6
+SCOPED = (*SCOPES, EVERYBODY)
 
 
 class ScopeGate(ports.Gate, Protocol):
@@ -43,7 +44,7 @@ class Scopes:
     __slots__ = ("_gates", "_in_use", "_opened", "_rates", "_sweep_at", "any")
 
     def __init__(self, rates: Mapping[str, GateLimits], opened: Callable[[str, GateLimits], ScopeGate]) -> None:
-        self._rates = {name: rate for name, rate in rates.items() if name.partition(":")[0] in (*SCOPES, EVERYBODY)}
+        self._rates = {name: rate for name, rate in rates.items() if name.partition(":")[0] in SCOPED}
         self._opened = opened
         self._gates: dict[str, ScopeGate] = {}
         self._in_use: WeakValueDictionary[str, ScopeGate] = WeakValueDictionary()
