@@ -21,6 +21,7 @@ EDGES = {
     "coordinator/app/resources.py": "a team's own code opens and closes its resources: its error is told with its line",
     "coordinator/engine/tools.py": "the core of the tool pipeline: what a tool raises becomes a Fault with a code",
     "coordinator/engine/work.py": "the edge of an agent: a crash becomes a failed report and tears no task group",
+    "coordinator/stores/memory/permit.py": "what one caller needs in its turn at a gate: its error is its own",
     "coordinator/telemetry/guard.py": "an observer that raises is dropped and logged; the run goes on",
     "coordinator/workspace.py": "a team's own code runs while it is imported: its error is told with file and line",
 }

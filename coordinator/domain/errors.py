@@ -2,9 +2,17 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from coordinator.domain.money import Usage
+
+E = TypeVar("E", bound=BaseException)
+
+
+def caused(error: E, cause: BaseException | None) -> E:
+    """Say what has caused *error* where that decides what its call may do next; a compiler drops what `from` says."""
+    error.__cause__ = cause
+    return error
 
 
 class Reached(StrEnum):

@@ -2,6 +2,7 @@
 
 from dataclasses import field
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from typing import Any
 
 from coordinator.domain.value import assign, value
 
@@ -19,8 +20,8 @@ def micros(usd: float | str | Decimal) -> int:
     """
     try:
         amount = Decimal(str(usd))
-    except InvalidOperation as error:
-        raise ValueError(f"{usd!r} is not an amount of dollars") from error
+    except InvalidOperation:
+        amount = Decimal("nan")
     if not amount.is_finite() or amount < 0:
         raise ValueError(f"{usd!r} is not an amount of dollars of at least zero")
     return int((amount * MICROS_PER_USD).to_integral_value(rounding=ROUND_CEILING))
@@ -54,7 +55,7 @@ class Usage:
     @property
     def plausible(self) -> bool:
         """Whether all of it are whole numbers of at least zero, so that it can be billed."""
-        counts = (
+        counts: tuple[Any, ...] = (  # whatever an adapter has put there
             self.input_tokens, self.output_tokens, self.cached_tokens, self.reasoning_tokens, self.cache_write_tokens
         )  # fmt: skip
         return type(sum(counts)) is int and min(counts) >= 0  # one float among them makes the sum one

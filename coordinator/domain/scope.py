@@ -10,6 +10,7 @@ from coordinator.domain.content import Passage
 from coordinator.domain.events import Event, Kind, Observer
 from coordinator.domain.ports import Account
 from coordinator.domain.result import Issue
+from coordinator.domain.timer import Timer
 from coordinator.domain.value import value
 
 S = TypeVar("S")
@@ -79,8 +80,8 @@ class RunState:
 
     __slots__ = (
         "_observers", "_own", "_seq", "_stamp", "cost", "deadline", "ended", "issues", "late", "limits", "loop",
-        "model", "order", "passages", "resources", "run_id", "saved", "soft_deadline", "steps", "tenant", "turns",
-        "waits", "watched", "watches",
+        "model", "order", "passages", "resources", "run_id", "saved", "soft_deadline", "steps", "tenant", "timer",
+        "turns", "waits", "watched", "watches",
     )  # fmt: skip
 
     loop: asyncio.AbstractEventLoop
@@ -104,6 +105,8 @@ class RunState:
         """Loop time at which the run must be over; set when it is admitted."""
         self.soft_deadline = math.inf
         """Loop time after which no new delegation starts."""
+        self.timer: Timer | None = None
+        """Ends the run at its deadline; set when it is admitted."""
         self.ended = False
         """Whether the run is over, so that nothing may be done in its name any more."""
         self.cost = 0

@@ -4,6 +4,8 @@ import asyncio
 import math
 from types import TracebackType
 
+from coordinator.domain.errors import caused
+
 
 class Timer:
     """Cancels the task that enters it when the loop's clock reaches *when*, and turns that into `TimeoutError`.
@@ -45,16 +47,20 @@ class Timer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._alarms is not None:
-            self._alarms.pending.pop(self, None)  # one that has rung is forgotten already
-        elif self._handle is not None:
-            self._handle.cancel()
+        self.stop()
         if not self.expired:
             return
         # Taken back in any case: a request left standing would make every later timer of the task look cancelled.
         standing = self._task.uncancel()
         if kind is asyncio.CancelledError and standing <= self._cancelling:
-            raise TimeoutError from error
+            raise caused(TimeoutError(), error)
+
+    def stop(self) -> None:
+        """Let the task go on for as long as it needs: what had to be done in time is done."""
+        if self._alarms is not None:
+            self._alarms.pending.pop(self, None)  # one that has rung is forgotten already
+        elif self._handle is not None:
+            self._handle.cancel()
 
     def expire(self) -> None:
         """Cancel the task: the time is over."""

@@ -47,6 +47,8 @@ class Manage:
         run.own(Channels, lambda: channels)
         try:
             report = await self._managed(call, channels)
+            if run.timer is not None:  # the answer is there in time; members that do not end have a grace of their own
+                run.timer.stop()
         finally:
             if channels.close():
                 await channels.ended()

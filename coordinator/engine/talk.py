@@ -83,10 +83,9 @@ def arguments(tool: str, given: Mapping[str, Any]) -> str:
     try:
         return orjson.dumps(dict(given)).decode()
     except (orjson.JSONEncodeError, TypeError, ValueError) as error:
-        raise Invalid(
-            f"the arguments of {tool} cannot be written as JSON: {error}", code="invalid_arguments",
-            hint="pass text, numbers, lists and mappings with text keys",
-        ) from error  # fmt: skip
+        wrong = f"the arguments of {tool} cannot be written as JSON: {error}"
+        hint = "pass text, numbers, lists and mappings with text keys"
+        raise Invalid(wrong, code="invalid_arguments", hint=hint) from error
 
 
 def wrong_fields(error: ValidationError) -> list[dict[str, Any]]:

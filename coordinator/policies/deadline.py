@@ -40,6 +40,8 @@ class Deadline:
             if when >= run.deadline or when >= call.scope.deadline:
                 return await then(call)
         timer = Timer(when, run.loop, self._alarms)
+        if isinstance(call, RunCall):
+            run.timer = timer
         try:
             with timer:
                 reply = await then(call)

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from coordinator.domain.calls import Attempt, ModelCall
 from coordinator.domain.effects import Effect
-from coordinator.domain.errors import CoordinatorError, Fault, Reached, UnknownOutcome, Unsent
+from coordinator.domain.errors import CoordinatorError, Fault, Reached, UnknownOutcome, Unsent, caused
 from coordinator.domain.layer import Handler
 from coordinator.domain.result import Issue
 from coordinator.domain.timer import Alarms, Timer
@@ -72,9 +72,7 @@ def _unsent(error: TimeoutError) -> Unsent | None:
 def _lost(call: Attempt, unsent: Unsent | None) -> CoordinatorError:
     message = f"{call.dependency} gave no answer in {call.timeout:g} s"
     if unsent is not None:
-        fault = Fault(message, reached=Reached.NO, code="timeout")
-        fault.__cause__ = unsent
-        return fault
+        return caused(Fault(message, reached=Reached.NO, code="timeout"), unsent)
     if call.effect is Effect.READ or call.keyed:
         hint = "raise model_timeout_s, or choose another model" if isinstance(call, ModelCall) else ""
         return Fault(message, reached=Reached.MAYBE, code="timeout", hint=hint)

@@ -137,6 +137,32 @@ async def test_work_that_nobody_awaits_does_not_hold_the_end_of_a_run(desk: Desk
         FREE.set()
 
 
+@agent(delegates=[deaf])
+async def just_in_time(brief: Brief, ctx: AgentContext) -> str:
+    """Answers shortly before the deadline of five seconds, while a member works on."""
+    asyncio.ensure_future(ctx.delegate(deaf, brief))  # noqa: RUF006 - nobody awaits it
+    await asyncio.sleep(4.8)
+    return "in time"
+
+
+async def test_an_answer_that_was_there_before_the_deadline_outlives_a_member_that_does_not_end(desk: Desk) -> None:
+    async with desk(just_in_time, deadline_s=5, soft_deadline_s=5) as coordinator:
+        result = await coordinator.run("hi")
+        assert (result.text, result.status, result.code) == ("in time", Status.FLAGGED, "agent_left")
+        assert result.duration_s < 5 + SECOND
+        FREE.set()
+
+
+async def test_a_run_that_is_called_off_while_a_member_does_not_end_is_cancelled(desk: Desk) -> None:
+    async with desk(just_in_time) as coordinator:
+        handle = coordinator.start("hi")
+        await asyncio.sleep(5)
+        result = await handle.cancel()
+        assert (result.status, result.text) == (Status.CANCELLED, "")
+        assert now() < 5 + SECOND
+        FREE.set()
+
+
 async def test_an_agent_that_was_left_can_do_nothing_more(desk: Desk) -> None:
     told: list[str] = []
 

@@ -8,7 +8,7 @@ import asyncio
 import math
 
 from coordinator.domain import ports
-from coordinator.domain.errors import CoordinatorError, Refused
+from coordinator.domain.errors import Refused
 from coordinator.domain.fair_queue import FairQueue, FlowState, Standing
 from coordinator.domain.limits import GateLimits
 from coordinator.domain.value import value
@@ -259,38 +259,21 @@ class Gate:
                 self._drop(head)
                 continue
             delay = self._meter.delay(head.tokens)
+            if delay <= 0 and head.along is not None:
+                wait_s = head.take_along(head.along)
+                if wait_s is None:
+                    self._drop(head)
+                    continue
+                delay = wait_s
             if delay > 0:
                 self._timer = asyncio.get_running_loop().call_later(max(delay, SHORTEST_WAIT_S), self._serve)
                 break
-            if head.along is not None:
-                wait_s = self._has_along(head, head.along)
-                if wait_s is None:
-                    continue
-                if wait_s > 0:
-                    self._timer = asyncio.get_running_loop().call_later(max(wait_s, SHORTEST_WAIT_S), self._serve)
-                    break
             self._queue.serve(head)
             head.stop()
             self._admitted += 1
             taken_at = self._meter.take(head.tokens)
             head.granted.set_result(Permit(self, head.tokens, taken_at, head.flow, self._meter.quota))
         self._head = head
-
-    def _has_along(self, head: "Waiter", along: ports.Along) -> float | None:
-        """Let *head* take what it needs beside its place; 0 when it has, None when it left the queue without.
-
-        Otherwise it waits, at the head, for so many seconds.
-        """
-        try:
-            wait_s = along()
-        except CoordinatorError as no:
-            head.granted.set_exception(no)
-        else:
-            if wait_s is not None:
-                return wait_s
-            head.granted.set_result(None)
-        self._drop(head)
-        return None
 
     def _refusal(self, code: str, why: str, retry_after: float) -> Refused:
         self._refused += 1

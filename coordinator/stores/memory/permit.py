@@ -49,6 +49,20 @@ class Waiter(Waiting):
         self.timer: asyncio.TimerHandle | None = None
         self.waits = True
 
+    def take_along(self, along: ports.Along) -> float | None:
+        """Take what is needed beside the place; 0 when that is done, None when the caller was told that it is not.
+
+        Otherwise the seconds after which to ask again.
+        """
+        try:
+            wait_s = along()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this caller's, and others are served next
+            self.granted.set_exception(error)
+            return None
+        if wait_s is None:
+            self.granted.set_result(None)
+        return wait_s
+
     def stop(self) -> None:
         """End its waiting."""
         self.waits = False
