@@ -5,7 +5,8 @@ from coordinator.app.collector import relax_collector
 from coordinator.domain.briefs import Brief, Material, Plan, PlanStep, Report
 from coordinator.domain.calls import Task
 from coordinator.domain.choice import Choice
-from coordinator.domain.content import Citation, Message, Passage, Text
+from coordinator.domain.citing import Citation, Passage
+from coordinator.domain.content import Message, Text
 from coordinator.domain.context import AgentContext
 from coordinator.domain.effects import Effect
 from coordinator.domain.errors import CoordinatorError, Fault, Invalid, Reached, Refused, UnknownOutcome

@@ -108,6 +108,7 @@ class Coordinator:
             await self._started.close()
             while self._at_work:  # runs that others await end before what they work with is closed
                 await asyncio.wait(self._at_work)
+            await self.held.stragglers.close()
         finally:
             await self._stack.__aexit__(*error)
 
@@ -282,11 +283,9 @@ class Coordinator:
 
 
 def _task(task: str | Task) -> Task:
-    if isinstance(task, Task):
-        return task
-    if not isinstance(task, str):
+    if not isinstance(task, str | Task):
         raise Invalid(f"a task is text, not {type(task).__name__}", code="bad_task", hint="pass a str or a Task")
-    return Task(text=task)
+    return task if isinstance(task, Task) else Task(text=task)
 
 
 def _who(tenant: str, user: str | None, session: str | None) -> TenantContext:

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from coordinator.cli.drawing import WIDEST
 from coordinator.cli.figures import counted, duration, model_name, money, printable
-from coordinator.domain.content import Citation
+from coordinator.domain.citing import Citation
 from coordinator.domain.money import micros
 from coordinator.domain.result import RunResult, Status
 

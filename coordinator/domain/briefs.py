@@ -5,7 +5,7 @@ from typing import Any, Generic, Literal, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from coordinator.domain.content import Passage
+from coordinator.domain.citing import Passage
 from coordinator.domain.errors import CoordinatorError, Fault, Reached
 from coordinator.domain.value import value
 

@@ -11,7 +11,8 @@ from pydantic.main import BaseModel
 from pydantic_core import to_json
 
 from coordinator.domain.briefs import Brief, Report
-from coordinator.domain.content import NO_LABELS, Labels, Origin, Passage
+from coordinator.domain.citing import Passage
+from coordinator.domain.content import NO_LABELS, Labels, Origin
 from coordinator.domain.effects import Effect
 from coordinator.domain.model import ModelRequest, Target
 from coordinator.domain.result import Status

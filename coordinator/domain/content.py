@@ -5,7 +5,6 @@ from enum import StrEnum
 from typing import Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
 
 from coordinator.domain.errors import Invalid
 from coordinator.domain.value import assign, value
@@ -95,29 +94,6 @@ class StopReason(StrEnum):
 
 ANSWERED = frozenset({StopReason.END, StopReason.TOOL_USE})
 """A reply that was cut off may have been cut by its run's ceiling, and a refusal is no answer."""
-
-
-class Passage(BaseModel):
-    """A piece of a source, as a tool found it; what replies cite.
-
-    Subclass it for records with fields of their own: an order is a passage whose source is `orders/1042`.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    text: str = Field(description="The words of the source, verbatim.")
-    source: str = Field(description="The name by which the source is cited.")
-    line: int | None = Field(default=None, description="The line at which the text begins, counted from 1.")
-
-
-class Citation(BaseModel):
-    """One place in a source that supports what is said."""
-
-    model_config = ConfigDict(frozen=True)
-
-    source: str = Field(description="The source that is cited, as its passage names it.")
-    line: int | None = Field(default=None, description="The line of the cited passage.")
-    quote: str = Field(default="", description="The words quoted from the passage, verbatim.")
 
 
 def _part_size(part: Part) -> int:

@@ -6,7 +6,8 @@ from typing import Any, Protocol, TypeVar, overload
 from pydantic import BaseModel
 
 from coordinator.domain.briefs import Brief, Plan, Report
-from coordinator.domain.content import Message, Passage
+from coordinator.domain.citing import Passage
+from coordinator.domain.content import Message
 from coordinator.domain.scope import RunLimits, TenantContext
 from coordinator.domain.tool import Tool
 

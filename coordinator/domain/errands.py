@@ -1,5 +1,6 @@
 """Work whose caller may leave before it ends: where it is done, and who keeps account of it."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
@@ -57,8 +58,11 @@ class Stragglers(Holder, Protocol):
             Refused: `stragglers_full`, in passing, with `retry_after`.
         """
 
-    def keep(self, errand: Errand) -> Straggler:
-        """Record that the work of *errand* goes on alone."""
+    def keep(self, errand: Errand, task: asyncio.Task[Any] | None = None) -> Straggler:
+        """Record that the work of *errand* goes on alone, in *task* where it is no thread."""
+
+    async def close(self) -> None:
+        """End by force the tasks that go on alone; threads cannot be ended."""
 
     async def drained(self, timeout: float) -> int:  # noqa: ASYNC109 - it ends with a count, and not with an error
         """Wait until nothing goes on alone, at most *timeout* seconds; return how much is left."""

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from coordinator.domain.content import Citation
+from coordinator.domain.citing import Citation
 from coordinator.domain.errors import Refused, UnknownOutcome
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from coordinator.domain.content import Passage
+from coordinator.domain.citing import Passage
 from coordinator.domain.events import Event, Kind, Observer
 from coordinator.domain.ports import Account
 from coordinator.domain.result import Issue

@@ -61,7 +61,7 @@ async def _begun(begin: Begin[T]) -> T:
 
 def leave(task: asyncio.Task[Any], stragglers: Stragglers, errand: Errand) -> None:
     """Leave *task* to itself; *errand* is told its end."""
-    straggler = stragglers.keep(errand)
+    straggler = stragglers.keep(errand, task)
     # By way of the loop also when the task has ended already: after the event that ends the call.
     task.add_done_callback(lambda done: straggler.ended(_error(done)))
 

@@ -9,7 +9,8 @@ from pydantic.main import BaseModel
 
 from coordinator.domain.briefs import Brief, Plan, Report
 from coordinator.domain.calls import DelegationCall, ModelCall, ToolReply
-from coordinator.domain.content import Message, Passage
+from coordinator.domain.citing import Passage
+from coordinator.domain.content import Message
 from coordinator.domain.errors import CoordinatorError, Invalid
 from coordinator.domain.events import Kind
 from coordinator.domain.model import ModelReply, ModelRequest, OutputSpec, ToolSpec

@@ -15,15 +15,17 @@ R = TypeVar("R")
 class Deadline:
     """Cancels what is inside when the call's deadline comes, and reports it once everything inside has ended.
 
-    A run's clock starts here, when it has been admitted; its soft deadline is set along with it. A delegation that must
-    be over no earlier than its run, or than the delegation around it, sets no timer: that one's expiry cancels it. One
-    that the soft deadline ends hands back a failed report (`soft_deadline`), so that the manager finishes without.
+    A run's clock starts here, when it has been admitted, and stops when its manager has answered. Its soft deadline is
+    set along with it, and cuts the delegations of its manager: one that is not over by then hands back a failed report
+    (`soft_deadline`) and raises nothing, so that the manager finishes without in the time that is left. A delegation
+    that its agent's `timeout` cuts raises. One that must be over no earlier than its run, or than the delegation around
+    it, sets no timer: that one's expiry cancels it.
 
     Args:
         alarms: wakes the timers of all calls; the loop does, when left out.
 
     Raises:
-        Refused: `deadline_exceeded`.
+        Refused: `deadline_exceeded`, for a run, or a delegation that its agent's `timeout` cuts.
     """
 
     __slots__ = ("_alarms",)

@@ -8,7 +8,7 @@ from pydantic.main import BaseModel
 from pydantic_core import PydanticSerializationError, to_json
 
 from coordinator.domain.calls import ToolCall, ToolReply
-from coordinator.domain.content import Passage
+from coordinator.domain.citing import Passage
 from coordinator.domain.effects import Effect
 from coordinator.domain.errors import Fault, Reached
 from coordinator.domain.layer import Handler

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from coordinator.domain.content import Citation
+from coordinator.domain.citing import Citation
 from coordinator.domain.events import Event, Kind
 from coordinator.domain.result import RunResult
 from coordinator.scenario.file import Count, Expectation

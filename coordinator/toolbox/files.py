@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from pydantic import Field
 
-from coordinator.domain.content import Passage
+from coordinator.domain.citing import Passage
 from coordinator.domain.errors import Invalid
 from coordinator.domain.value import value
 from coordinator.toolbox.chunks import lines_of

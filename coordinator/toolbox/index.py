@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from pydantic import Field
 
-from coordinator.domain.content import Passage
+from coordinator.domain.citing import Passage
 from coordinator.domain.errors import Invalid, Refused
 from coordinator.toolbox.chunks import chunks
 from coordinator.toolbox.folder import Folder, Skipped

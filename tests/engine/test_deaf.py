@@ -2,11 +2,26 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from coordinator import AgentContext, Brief, Coordinator, CoordinatorError, Report, RunResult, Status, agent
+from coordinator import (
+    AgentContext,
+    Brief,
+    Coordinator,
+    CoordinatorError,
+    Event,
+    Kind,
+    Report,
+    RunResult,
+    Settings,
+    Status,
+    Team,
+    agent,
+    tool,
+)
 
 Desk = Callable[..., Coordinator]
 
@@ -101,6 +116,40 @@ async def test_leaving_a_coordinator_is_not_held_either(desk: Desk) -> None:
     assert now() - asked_at < SECOND
     assert (await handle.result()).status is Status.CANCELLED
     FREE.set()
+
+
+async def test_leaving_a_coordinator_ends_by_force_what_was_left() -> None:
+    ended: list[str] = []
+
+    @tool()
+    async def stubborn() -> str:
+        """Hear nothing."""
+        try:
+            await unheard()
+        finally:
+            ended.append("tool")
+        return "late"
+
+    @agent(tools=[stubborn])
+    async def boss(brief: Brief, ctx: AgentContext) -> str:
+        """Calls the tool, and hears nothing."""
+        with suppress(asyncio.CancelledError):
+            await ctx.use(stubborn, {})
+        try:
+            await unheard()
+        finally:
+            ended.append("agent")
+        return "late"
+
+    events: list[Event] = []
+    async with Coordinator(Team(boss), Settings(world={}), observers=[events.append]) as coordinator:
+        await cancelled(coordinator)
+        assert ended == []
+    assert sorted(ended) == ["agent", "tool"]
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert [event.data["outcome"] for event in events if event.kind is Kind.TOOL_LATE] == ["cancelled"]
+    state = coordinator.held.stragglers.snapshot()
+    assert (state.working, state.ended) == ((), 2)
 
 
 async def test_the_place_of_a_member_that_was_left_is_free_for_the_next_brief(desk: Desk) -> None:

@@ -5,7 +5,8 @@ import pytest
 from pydantic import BaseModel
 
 from coordinator.domain.calls import ToolCall, ToolReply
-from coordinator.domain.content import Origin, Passage
+from coordinator.domain.citing import Passage
+from coordinator.domain.content import Origin
 from coordinator.domain.effects import Effect
 from coordinator.domain.errors import Fault, Reached
 from coordinator.domain.tool import tool

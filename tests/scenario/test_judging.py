@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from coordinator.domain.content import Citation
+from coordinator.domain.citing import Citation
 from coordinator.domain.events import Event, Kind
 from coordinator.domain.result import Issue, RunResult, Status
 from coordinator.scenario.file import Expectation

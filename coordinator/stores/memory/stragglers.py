@@ -2,11 +2,15 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
 from coordinator.domain.errands import Errand
 from coordinator.domain.errors import Refused
 from coordinator.domain.timer import Timer
 from coordinator.domain.value import value
+
+# Tasks that were ended by force are over in the next turns of the loop, unless they wait for tasks of their own.
+END_S = 0.1
 
 
 @value
@@ -64,9 +68,9 @@ class Stragglers:
             retry_after=self._retry_after_s, passing=True,
         )  # fmt: skip
 
-    def keep(self, errand: Errand) -> "Straggler":
-        """Record that the work of *errand* goes on alone."""
-        straggler = Straggler(self, errand, asyncio.get_running_loop())
+    def keep(self, errand: Errand, task: asyncio.Task[Any] | None = None) -> "Straggler":
+        """Record that the work of *errand* goes on alone, in *task* where it is no thread."""
+        straggler = Straggler(self, errand, asyncio.get_running_loop(), task)
         self._working[straggler] = None
         errand.left()
         return straggler
@@ -78,6 +82,16 @@ class Stragglers:
         self._failed += failed
         if not self._working:
             self._none.set()
+
+    async def close(self) -> None:
+        """End by force the tasks that go on alone; threads cannot be ended.
+
+        The coroutine of each is closed where it stands, which who swallows a cancellation does not hear. Its `finally`
+        blocks run, as far as they do not wait.
+        """
+        ending = [task for straggler in self._working if (task := straggler.end()) is not None]
+        if ending:
+            await asyncio.wait(ending, timeout=END_S)
 
     async def drained(self, timeout: float) -> int:  # noqa: ASYNC109 - it ends with a count, and not with an error
         """Wait until nothing goes on alone, at most *timeout* seconds, and return how much still does."""
@@ -99,11 +113,19 @@ class Stragglers:
 class Straggler:
     """One piece of work that goes on alone."""
 
-    __slots__ = ("_loop", "_since", "_stragglers", "errand")
+    __slots__ = ("_by_force", "_loop", "_since", "_stragglers", "_task", "errand")
 
-    def __init__(self, stragglers: Stragglers, errand: Errand, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        stragglers: Stragglers,
+        errand: Errand,
+        loop: asyncio.AbstractEventLoop,
+        task: asyncio.Task[Any] | None = None,
+    ) -> None:
         self._stragglers = stragglers
         self._loop = loop
+        self._task = task
+        self._by_force = False
         self._since = loop.time()
         self.errand = errand
 
@@ -114,5 +136,19 @@ class Straggler:
 
     def ended(self, error: BaseException | None) -> None:
         """Record how it ended; None when it went well."""
+        if self._by_force:
+            error = asyncio.CancelledError()
         self._stragglers.gone(self, failed=error is not None)
         self.errand.late(error)
+
+    def end(self) -> asyncio.Task[Any] | None:
+        """End its task by force, and return it; None when it has ended, or has none."""
+        task = self._task
+        if task is None or task.done():
+            return None
+        self._by_force = True
+        coroutine: Any = task.get_coro()
+        with suppress(RuntimeError):  # it does not hear this either
+            coroutine.close()
+        task.cancel()  # wakes it, so that it finds out
+        return task

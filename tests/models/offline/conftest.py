@@ -11,7 +11,8 @@ from pydantic import BaseModel, Field
 
 from coordinator.domain.briefs import Brief, Material
 from coordinator.domain.choice import Choice
-from coordinator.domain.content import Citation, Message, Origin, StopReason, Text, ToolResult
+from coordinator.domain.citing import Citation
+from coordinator.domain.content import Message, Origin, StopReason, Text, ToolResult
 from coordinator.domain.effects import Effect
 from coordinator.domain.model import ModelReply, ModelRequest, OutputSpec, ToolSpec
 from coordinator.models.offline import answer

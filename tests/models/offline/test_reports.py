@@ -5,7 +5,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from coordinator.domain.briefs import Brief
-from coordinator.domain.content import Citation
+from coordinator.domain.citing import Citation
 from coordinator.domain.model import ToolSpec
 from coordinator.domain.result import Issue, Reply
 
