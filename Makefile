@@ -3,16 +3,19 @@
 
 SHELL := /bin/sh
 BIN := .venv/bin
-BENCHMARKS := import_time cli_time events observers team_run in_flight waves simulation files_index offline_quality adapter_throughput
+# What is imported is the compiled build then, wherever Python starts; what is no part of it comes from the checkout.
+COMPILED := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/build/compiled
+# Quick, and about what is compiled.
+ON_COMPILED := $(addprefix tests/,engine policies stores domain laws simulation test_pipelines.py test_compiled.py)
 
 # What the caller's shell sets for its own Python must not change ours.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONOPTIMIZE VIRTUAL_ENV CONDA_PREFIX
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test laws lint types imports bench schema clean
+.PHONY: help venv run test laws compiled test-compiled lint types imports bench schema clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-19s %s\n", $$1, $$2 }'
 
 venv: ## set up .venv (every target below does)
 	@.ci/venv $(PYTHON)
@@ -26,6 +29,12 @@ test: venv ## run all tests
 laws: venv ## the long job: the laws in 5,000 simulated worlds, and in one of 10,000 runs
 	@$(BIN)/python -m pytest -m slow tests/laws
 
+compiled: venv ## compile the hot path into build/compiled (needs a C compiler)
+	@.ci/compiled
+
+test-compiled: compiled ## run the tests of the hot path on the compiled build
+	@$(COMPILED) $(BIN)/python -m pytest $(ON_COMPILED)
+
 lint: venv ## ruff: rules and format
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
@@ -36,8 +45,8 @@ types: venv ## mypy --strict
 imports: venv ## who may import whom
 	@$(BIN)/lint-imports
 
-bench: venv ## print the figures that the project promises
-	@for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
+bench: venv ## print the figures that the project promises, compiled and in pure Python
+	@.ci/bench
 
 schema: venv ## print the JSON Schema of scenario files
 	@$(BIN)/coordinator schema

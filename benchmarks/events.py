@@ -5,13 +5,10 @@ core, which is 10 µs an event.
 """
 
 import asyncio
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from coordinator import Event, run_scenario
 from coordinator.telemetry.lines import EventLines

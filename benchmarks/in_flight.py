@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from measured import build
 from team_run import Bare, Script, bare, coordinator_with, count, in_flight, one_after_another
 
 from coordinator import Coordinator, Status
@@ -133,6 +134,7 @@ async def memory() -> None:
 
 def main() -> None:
     """Print all figures, and how busy the machine was."""
+    print(f"a thousand team runs, {build()}:")
     for measure in (cpu, wall, memory):
         asyncio.run(measure())
     print(f"(load average of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores)")

@@ -4,6 +4,8 @@ import os
 import time
 from pathlib import Path
 
+from measured import build
+
 from coordinator.app.collector import relax_collector
 from coordinator.simulate import simulate
 
@@ -13,6 +15,7 @@ SEEDS = 60
 
 def main() -> None:
     """Print the figure for one process, and for one process a core."""
+    print(f"simulated worlds, {build()}:")
     relax_collector()
     simulate(SCENARIO, seeds=2)
     for workers in (1, os.cpu_count() or 1):

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
+from measured import build
 from pydantic import BaseModel, ConfigDict
 
 from coordinator import AgentContext, Brief, Coordinator, Settings, Status, Team, agent, tool
@@ -233,6 +234,7 @@ async def _coroutine(work: Awaitable[Any]) -> None:
 
 async def main() -> None:
     """Print the figures and their ratios, with every event told to an observer and with nobody listening."""
+    print(f"team run, {build()}:")
     for listening, observers in (("events counted", (count,)), ("nobody listening", ())):
         async with coordinator_with(Script(), *observers) as coordinator:
             await _compare(coordinator, listening)

@@ -1,11 +1,14 @@
-"""Every async test runs in virtual time; the marker `real_time` opts out of it."""
+"""Every async test runs in virtual time; the marker `real_time` opts out of it. `plants` asks for pure Python."""
 
 import asyncio
 from collections.abc import Callable, Mapping
 
 import pytest
 
+from coordinator.engine import loop
 from coordinator.simulation.clock import VirtualLoop
+
+COMPILED = not str(loop.__file__).endswith(".py")
 
 
 def pytest_asyncio_loop_factories(
@@ -14,3 +17,8 @@ def pytest_asyncio_loop_factories(
     if item.get_closest_marker("real_time"):
         return {"real": asyncio.new_event_loop}
     return {"virtual": VirtualLoop}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if COMPILED and item.get_closest_marker("plants"):
+        pytest.skip("plants a defect, or a witness, by patching or subclassing what is compiled here")

@@ -2,13 +2,21 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from coordinator.simulation.clock import Deadlock
+
 T = TypeVar("T")
 
-LEAVE_S = 0.5
+LEAVE_S = 1.0
 """Seconds that what is left has to end when it is cancelled, before it is left."""
+
+LEFT: ContextVar[list[asyncio.Task[Any]]] = ContextVar("LEFT")
+"""Where tasks are kept that were left, for who ends the process without them. What is dropped instead is closed, and
+its `finally` blocks run in the middle of something else."""
 
 
 class OwnLoop:
@@ -43,9 +51,13 @@ class OwnLoop:
         # The runner itself is never closed: it would wait for whatever is left, as long as that takes.
         try:
             if not (self._at_work and isinstance(error, KeyboardInterrupt)):
-                loop.run_until_complete(_end(asyncio.all_tasks(loop)))
+                with suppress(Deadlock):
+                    loop.run_until_complete(_end(loop))
         finally:
-            loop.set_exception_handler(_silent)
+            left = asyncio.all_tasks(loop)
+            if left:
+                LEFT.get([]).extend(left)
+                loop.set_exception_handler(_silent)
             loop.close()
 
     async def _noted(self, work: Coroutine[Any, Any, T]) -> T:
@@ -56,12 +68,13 @@ class OwnLoop:
             self._at_work = False
 
 
-async def _end(left: set[asyncio.Task[Any]]) -> None:
+async def _end(loop: asyncio.AbstractEventLoop) -> None:
+    left = asyncio.all_tasks(loop) - {asyncio.current_task()}
     for task in left:
         task.cancel()
     if left:
         await asyncio.wait(left, timeout=LEAVE_S)
-    await asyncio.get_running_loop().shutdown_asyncgens()
+    await asyncio.wait([loop.create_task(loop.shutdown_asyncgens())], timeout=LEAVE_S)
 
 
 def _silent(_loop: asyncio.AbstractEventLoop, _context: dict[str, Any]) -> None:

@@ -1,20 +1,25 @@
 """The command line: parse, call, print. One file per command; here are their table and the edge where errors end."""
 
+import asyncio
 import atexit
 import errno
 import io
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.main import get_command
 
 from coordinator.app.collector import relax_collector
+from coordinator.app.own_loop import LEFT
 from coordinator.cli.doctor import doctor
 from coordinator.cli.exits import FAILED, INTERRUPTED, INVALID, OK, REFUSED
 from coordinator.cli.fake_provider import fake_provider
@@ -45,23 +50,30 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 """What the system says when it cannot write; whoever writes a file names it, standard output has no name."""
 
+LEAVE_S = 0.2
+"""Seconds that threads have to end with the process; those that are idle need less."""
+
 PIPE_CLOSED = 141
 """The exit code of a process whose reader went away, as shells count it: 128 and the number of SIGPIPE."""
 
 
 def main() -> None:
     """Run the command that the process was started with, and exit with its code."""
+    heard = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    left: list[asyncio.Task[Any]] = []
+    LEFT.set(left)
     relax_collector()
     _stand_in()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # replies quote documents, and a terminal may not know every sign
     try:
         code = execute(sys.argv[1:])
-        _end_when_interrupted()
+        if heard:  # whoever runs it behind has asked it to ignore interrupts
+            _end_when_interrupted()
     except KeyboardInterrupt:  # again, while the first one was being told
         code = INTERRUPTED
         _end_when_interrupted()
-    sys.exit(code)
+    _leave(code, left)
 
 
 def _end_when_interrupted() -> None:
@@ -69,6 +81,20 @@ def _end_when_interrupted() -> None:
     signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
     # The interpreter gives its last moments back to the system, which would end the process by signal.
     atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
+
+
+def _leave(code: int, left: Sequence[asyncio.Task[Any]]) -> NoReturn:
+    """End the process, and wait neither for tasks that were *left* nor for threads in which a tool may block."""
+    until = time.monotonic() + LEAVE_S
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread() and not thread.daemon]
+    for thread in others:
+        thread.join(max(0.0, until - time.monotonic()))
+    if left or any(thread.is_alive() for thread in others):
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _stand_in() -> None:

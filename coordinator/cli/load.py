@@ -1,6 +1,5 @@
 """`coordinator load`: many runs of one scenario at once, measured."""
 
-import asyncio
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from coordinator.app.own_loop import OwnLoop
 from coordinator.cli.exits import FLAGGED, INTERRUPTED, OK
 from coordinator.cli.open_files import CONNECTIONS, enough_files
 from coordinator.cli.pages import write_page
@@ -106,7 +106,8 @@ def _interrupted(test: LoadTest, *, virtual: bool) -> bool:
         if virtual:
             test.run_virtual()
         else:
-            asyncio.run(test.run())
+            with OwnLoop() as loop:
+                loop.run(test.run())
     except KeyboardInterrupt:
         return True
     return False

@@ -1,6 +1,5 @@
 """`coordinator run`: run one scenario and show it."""
 
-import asyncio
 import sys
 import time
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from coordinator.app.own_loop import OwnLoop
 from coordinator.cli.display import watch
 from coordinator.cli.exits import OF_STATUS
 from coordinator.cli.recording import STDERR, keys_of, recording, run_file
@@ -57,8 +57,8 @@ def run(
             opened = open_scenario(scenario, overrides)
             tell_decisions(opened)
             hidden = keys_of(opened.settings)
-            with recording(events, hidden) as recorders, _own_file(opened, hidden, no_file) as own:
-                result = asyncio.run(_watched(opened, tree, [*recorders, *own], silent=events == STDERR))
+            with recording(events, hidden) as recorders, _own_file(opened, hidden, no_file) as own, OwnLoop() as loop:
+                result = loop.run(_watched(opened, tree, [*recorders, *own], silent=events == STDERR))
     except KeyboardInterrupt:
         if json and tree.run_id:
             print(as_json(_cancelled(tree)))

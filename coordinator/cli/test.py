@@ -1,6 +1,5 @@
 """`coordinator test`: judge scenarios against what they expect."""
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -11,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from coordinator.app.own_loop import OwnLoop
 from coordinator.cli.exits import FLAGGED, INVALID, OK
 from coordinator.cli.figures import duration, money, printable
 from coordinator.cli.run import tell_decisions
@@ -57,8 +57,8 @@ def judge_scenarios(
         width = max(len(scenario.name) for scenario in opened)
     judged = []
     for scenario in opened:
-        with redirect_stdout(sys.stderr):
-            one = asyncio.run(_judge(scenario))
+        with redirect_stdout(sys.stderr), OwnLoop() as loop:
+            one = loop.run(_judge(scenario))
         judged.append(one)
         _tell(console, one, width)
     failed = sum(1 for one in judged if one.wrong)

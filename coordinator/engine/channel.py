@@ -46,7 +46,7 @@ class Envelope:
 class Inbox:
     """One member's bounded inbox in one run; an idle member owns no task."""
 
-    __slots__ = ("incoming", "outgoing", "receiver", "receiving", "slots")
+    __slots__ = ("incoming", "known", "outgoing", "receiver", "receiving", "slots")
 
     outgoing: MemoryObjectSendStream[Envelope]
     incoming: MemoryObjectReceiveStream[Envelope]
@@ -57,6 +57,8 @@ class Inbox:
         self.slots = Slots(member.parallel)
         self.receiving = False
         self.receiver: asyncio.Task[None] | None = None
+        self.known = 0
+        """How many envelopes are in it for certain; the stream would say it by raising, at ten times the cost."""
 
     def has_taken(self, envelope: Envelope) -> bool:
         """Put *envelope* into the inbox if there is room now."""
@@ -64,6 +66,7 @@ class Inbox:
             self.outgoing.send_nowait(envelope)
         except anyio.WouldBlock:
             return False
+        self.known += 1
         return True
 
 
@@ -100,6 +103,7 @@ class Channels:
         try:
             if not inbox.has_taken(envelope):
                 await inbox.outgoing.send(envelope)
+                inbox.known += 1
             if not inbox.receiving and not self._receive_now(inbox):
                 inbox.receiving = True
                 inbox.receiver = self._loop.create_task(self._receive(inbox))
@@ -121,7 +125,8 @@ class Channels:
         self._closed = True
         for inbox in self._inboxes.values():
             inbox.outgoing.close()
-            self._turn_away(inbox, asyncio.CancelledError())
+            if inbox.known or inbox.receiving:
+                self._turn_away(inbox, asyncio.CancelledError())
             inbox.incoming.close()
             if inbox.receiver is not None:
                 inbox.receiver.cancel()
@@ -168,7 +173,7 @@ class Channels:
     def _receive_now(self, inbox: Inbox) -> bool:
         """Start all envelopes for which a place is free; False when some must wait for one, and so for a receiver."""
         while inbox.slots.try_take():
-            if not self._admit(inbox):
+            if not self._admit(inbox) or not inbox.known:
                 return True
         return not inbox.incoming.statistics().current_buffer_used
 
@@ -177,6 +182,7 @@ class Channels:
         while True:
             try:
                 envelope = inbox.incoming.receive_nowait()
+                inbox.known -= 1
             except (anyio.WouldBlock, anyio.EndOfStream, anyio.ClosedResourceError):
                 inbox.slots.give()
                 return False

@@ -1,12 +1,15 @@
 """A run that was started and is watched from outside: its events, its result, its end."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 from coordinator.domain.errors import Invalid
 from coordinator.domain.events import Event, Kind
 from coordinator.domain.result import RunResult, Status
+
+log = logging.getLogger("coordinator")
 
 KEPT_EVENTS = 1_000
 
@@ -74,6 +77,10 @@ class RunHandle:
 
     Its events, its result and its end are for the event loop that it runs in: `Invalid` (`wrong_loop`) elsewhere.
 
+    Nobody need ask for its result. Whatever goes wrong in a run is part of that, and of its events and the log; only
+    wrong input that is found after the start, such as a tenant that a resolver does not know, is raised to who asks,
+    and is else a line (INFO) in the log named coordinator, because a run that never began has no events.
+
     Args:
         run_id: its name.
         task: the task that runs it.
@@ -136,6 +143,9 @@ class RunHandle:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._outcome.set_exception(error)
+            if isinstance(error, Invalid):
+                self._outcome.exception()  # as if somebody had asked, or asyncio would complain that nobody has
+                log.info("run %s never began: %s", self.run_id, error)
         else:
             # Called off is called off, also when an agent has swallowed its cancellation and handed something back.
             self._outcome.set_result(self._cancelled() if task.cancelled() or self._called_off else task.result())

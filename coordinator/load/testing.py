@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from coordinator.app import Ports
+from coordinator.app.own_loop import OwnLoop
 from coordinator.domain.errors import Invalid
 from coordinator.load.driving import Drive, LoadJob, Told
 from coordinator.load.plan import LoadPlan
@@ -75,9 +76,9 @@ class LoadTest:
                 hint="call it from plain code: it has a loop of its own",
             )  # fmt: skip
         try:
-            with asyncio.Runner(loop_factory=lambda: VirtualLoop(self._drive.test.plan.seed)) as runner:
-                self._now = runner.get_loop().time
-                runner.run(self._drive.run())
+            with OwnLoop(lambda: VirtualLoop(self._drive.test.plan.seed)) as own:
+                self._now = own.loop.time
+                own.run(self._drive.run())
         except Deadlock as deadlock:
             self._drive.breach(f"hung: {deadlock}")
         return self.report()

@@ -74,11 +74,11 @@ class OfRuns:
 
     def closing(self, call: RunCall, reply: RunReply) -> dict[str, Any]:
         """Tell what the run used, and its status."""
-        return {**_used(call), "status": reply.status.value, "code": reply.code}
+        return {**_used(call), "status": str(reply.status), "code": reply.code}
 
     def failing(self, call: RunCall, error: BaseException) -> dict[str, Any]:
         """Tell what the run used, and the status that *error* gives it."""
-        return {**_used(call), "status": status_after(error).value}
+        return {**_used(call), "status": str(status_after(error))}
 
 
 class OfDelegations:
@@ -134,12 +134,12 @@ class OfModels:
         """Tell what the reply used, and remember who wrote it."""
         usage = reply.usage
         facts = {
-            "class": call.request.model, "model": reply.model, "code": "ok", "stop": reply.stop.value,
+            "class": call.request.model, "model": reply.model, "code": "ok", "stop": str(reply.stop),
             "input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens, "cost": reply.cost,
             "tool_uses": len(reply.tool_uses),
         }  # fmt: skip
         if reply.reuse is not None:
-            facts.update(reuse=reply.reuse.value, saved=reply.saved)
+            facts.update(reuse=str(reply.reuse), saved=reply.saved)
         if usage.cached_tokens:
             facts["cached"] = usage.cached_tokens
         if usage.cache_write_tokens:
@@ -169,7 +169,7 @@ class OfTools:
 
     def opening(self, call: ToolCall) -> Facts:
         """Name the tool and its effect."""
-        return {"tool": call.name, "effect": call.effect.value, "size": len(call.raw)}
+        return {"tool": call.name, "effect": str(call.effect), "size": len(call.raw)}
 
     def closing(self, call: ToolCall, reply: ToolReply) -> dict[str, Any]:
         """Tell how it went."""

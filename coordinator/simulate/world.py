@@ -8,6 +8,7 @@ from dataclasses import field
 from typing import cast
 
 from coordinator.app import Coordinator, Ports
+from coordinator.app.own_loop import OwnLoop
 from coordinator.domain.events import Event, Kind
 from coordinator.domain.model import Model, ModelReply, ModelRequest
 from coordinator.domain.money import usd
@@ -78,10 +79,10 @@ class Supplies:
 
 def live(stage: Stage, plan: Plan, supplies: Supplies) -> WorldReport:
     """Let the world of *plan* run until nothing happens in it any more, and report."""
-    with asyncio.Runner(loop_factory=lambda: VirtualLoop(plan.seed)) as runner:
-        world = _World(stage, plan, supplies, runner.get_loop())
+    with OwnLoop(lambda: VirtualLoop(plan.seed)) as own:
+        world = _World(stage, plan, supplies, own.loop)
         try:
-            runner.run(world.live())
+            own.run(world.live())
         except Deadlock as deadlock:
             return world.report(f"hung: {deadlock}")
     return world.report("")

@@ -1,6 +1,8 @@
 """Laws of started runs: they belong to the coordinator, a key starts one run, watchers cannot hurt them."""
 
 import asyncio
+import gc
+import logging
 from collections.abc import Awaitable
 from typing import Any
 
@@ -159,6 +161,22 @@ async def test_leaving_the_coordinator_ends_what_it_started() -> None:
         await asyncio.sleep(1)
     assert (await handle.result()).status is Status.CANCELLED
     assert len(asyncio.all_tasks()) == 1
+
+
+async def test_a_handle_that_is_dropped_leaves_a_line_in_the_log_and_no_complaint(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def nobody(name: str) -> None:
+        raise Invalid(f"there is no tenant {name}", code="unknown_tenant")
+
+    caplog.set_level(logging.INFO)
+    async with Coordinator(Team(manager), Settings(world={}), tenants=nobody) as coordinator:
+        run_id = coordinator.start("1", tenant="ghost").run_id
+        with pytest.raises(Invalid, match="no tenant ghost"):
+            await coordinator.start("1", tenant="ghost").result()
+    gc.collect()
+    assert caplog.messages[0] == f"run {run_id} never began: there is no tenant ghost"
+    assert all("never began" in message for message in caplog.messages)
 
 
 async def test_starting_needs_an_open_coordinator() -> None:

@@ -8,20 +8,18 @@ from hypothesis import strategies as st
 from coordinator.domain.fair_queue import FairQueue, Standing, Waiting
 
 
-class Named(Waiting):
-    def __init__(self, tenant: str, cost: int = 1, tokens: int = 0) -> None:
-        super().__init__(cost, tokens)
-        self.tenant = tenant
+def tenant_of(one: Waiting) -> str:
+    return one.flow.tenant
 
 
-def queue_of(*waiting: tuple[str, int]) -> FairQueue[Named]:
-    queue: FairQueue[Named] = FairQueue()
+def queue_of(*waiting: tuple[str, int]) -> FairQueue[Waiting]:
+    queue: FairQueue[Waiting] = FairQueue()
     for tenant, cost in waiting:
-        queue.join(Named(tenant, cost), Standing(tenant))
+        queue.join(Waiting(cost), Standing(tenant))
     return queue
 
 
-def served(queue: FairQueue[Named], most: int = 10**9) -> list[Named]:
+def served(queue: FairQueue[Waiting], most: int = 10**9) -> list[Waiting]:
     order = []
     while len(order) < most and (head := queue.head()) is not None:
         queue.serve(head)
@@ -31,48 +29,51 @@ def served(queue: FairQueue[Named], most: int = 10**9) -> list[Named]:
 
 def test_tenants_take_turns_however_many_of_them_wait():
     queue = queue_of(*[("a", 1)] * 10, ("b", 1), ("c", 1), ("b", 1))
-    assert "".join(one.tenant for one in served(queue)) == "abcab" + "a" * 8
+    assert "".join(tenant_of(one) for one in served(queue)) == "abcab" + "a" * 8
 
 
 def test_weights_share_what_is_served():
-    queue: FairQueue[Named] = FairQueue()
+    queue: FairQueue[Waiting] = FairQueue()
     for tenant, weight in (("a", 1), ("b", 3)):
         for _ in range(100):
-            queue.join(Named(tenant, 7), Standing(tenant, weight))
-    assert Counter(one.tenant for one in served(queue, 80)) == {"a": 20, "b": 60}
+            queue.join(Waiting(7), Standing(tenant, weight))
+    assert Counter(tenant_of(one) for one in served(queue, 80)) == {"a": 20, "b": 60}
 
 
 def test_shares_are_of_cost_not_of_numbers():
     queue = queue_of(*[("small", 1)] * 2000, *[("large", 100)] * 20)
     spent: Counter[str] = Counter()
     for one in served(queue, 1010):
-        spent[one.tenant] += one.cost
+        spent[tenant_of(one)] += one.cost
     assert spent["small"] == pytest.approx(spent["large"], abs=101)
 
 
 def test_a_large_request_is_served_after_as_much_was_served_to_each_other_tenant():
     queue = queue_of(("large", 1000), *[("small", 1)] * 5000)
     before = 0
-    while (head := queue.head()).tenant != "large":
+    while tenant_of(head := queue.head()) != "large":
         queue.serve(head)
         before += 1
     assert before <= 1000 + 1
 
 
 def test_inside_a_tenant_the_oldest_run_goes_first_and_retries_before_what_is_new():
-    queue: FairQueue[Named] = FairQueue()
+    queue: FairQueue[Waiting] = FairQueue()
+    names: dict[Waiting, str] = {}
     for name, order, attempt in (("new", 2, 1), ("old", 1, 1), ("retry", 1, 2), ("newest", 3, 1), ("old too", 1, 1)):
-        queue.join(Named(name), Standing("t", order=order, attempt=attempt))
-    assert [one.tenant for one in served(queue)] == ["retry", "old", "old too", "new", "newest"]
+        one = Waiting(1)
+        names[one] = name
+        queue.join(one, Standing("t", order=order, attempt=attempt))
+    assert [names[one] for one in served(queue)] == ["retry", "old", "old too", "new", "newest"]
 
 
 def test_the_head_stays_until_it_is_served_or_an_older_one_comes():
     queue = queue_of(("a", 1), ("b", 1))
     head = queue.head()
     assert queue.head() is head
-    queue.join(Named("c"), Standing("c"))
+    queue.join(Waiting(1), Standing("c"))
     assert queue.head() is head
-    older = Named("a")
+    older = Waiting(1)
     queue.join(older, Standing("a", order=-1))
     assert queue.head() is older
 
@@ -83,8 +84,8 @@ def test_an_empty_queue_forgets_what_was_left_over_and_what_is_owed():
     served(queue)
     owed.deficit -= 1000
     for tenant in "abab":
-        queue.join(Named(tenant), Standing(tenant))
-    assert "".join(one.tenant for one in served(queue)) == "abab"
+        queue.join(Waiting(1), Standing(tenant))
+    assert "".join(tenant_of(one) for one in served(queue)) == "abab"
 
 
 def test_corrections_return_to_the_deficit():
@@ -93,8 +94,8 @@ def test_corrections_return_to_the_deficit():
     for _ in range(36):
         head = queue.head()
         queue.serve(head)
-        spent[head.tenant] += 1
-        if head.tenant == "a":
+        spent[tenant_of(head)] += 1
+        if tenant_of(head) == "a":
             head.flow.deficit -= 20  # it used three times what was estimated
     assert spent == {"a": 9, "b": 27}
 
@@ -103,15 +104,15 @@ def test_a_debt_of_any_size_is_passed_over_in_constant_time():
     queue = queue_of(("a", 1), ("a", 1), ("b", 1))
     queue.serve(queue.head())
     queue._flows["a"].deficit -= 10**18
-    assert [one.tenant for one in served(queue)] == ["b", "a"]
+    assert [tenant_of(one) for one in served(queue)] == ["b", "a"]
 
 
 def test_who_leaves_is_not_served():
     queue = queue_of(("a", 1), ("b", 1), ("b", 1), ("c", 1))
-    leaving = [one for one in queue if one.tenant in "ab"][:2]
+    leaving = [one for one in queue if tenant_of(one) in "ab"][:2]
     for one in leaving:
         queue.leave(one)
-    assert "".join(one.tenant for one in served(queue)) == "bc"
+    assert "".join(tenant_of(one) for one in served(queue)) == "bc"
     assert (queue.size, queue.head()) == (0, None)
 
 
@@ -121,9 +122,9 @@ def test_a_full_queue_drops_the_last_of_the_tenant_with_the_most_for_its_weight(
     assert queue.victim(Standing("new")) is last
     assert queue.victim(Standing("flood")) is None
     assert queue_of(("a", 1), ("b", 1)).victim(Standing("c")) is None
-    heavy: FairQueue[Named] = FairQueue()
+    heavy: FairQueue[Waiting] = FairQueue()
     for _ in range(5):
-        heavy.join(Named("heavy"), Standing("heavy", weight=5))
+        heavy.join(Waiting(1), Standing("heavy", weight=5))
     assert heavy.victim(Standing("c")) is None
 
 
@@ -140,16 +141,16 @@ def test_who_is_ahead_of_a_newcomer_is_what_its_share_makes_it():
 def test_tenants_that_always_wait_get_their_weighted_shares(seed, tenants, most):
     """The bound of the paper: over any interval two tenants differ by at most a quantum and the largest cost each."""
     chance = random.Random(seed)
-    queue: FairQueue[Named] = FairQueue()
+    queue: FairQueue[Waiting] = FairQueue()
     weights = {f"t{number}": chance.randint(1, 4) for number in range(tenants)}
     spent: Counter[str] = Counter()
     while min(len(flow.waiters) for flow in queue._flows.values()) < 20 if queue.size else True:
         for tenant, weight in weights.items():
-            queue.join(Named(tenant, chance.randint(1, most)), Standing(tenant, weight))
+            queue.join(Waiting(chance.randint(1, most)), Standing(tenant, weight))
     while len(queue._flows) == tenants:
         head = queue.head()
         queue.serve(head)
-        spent[head.tenant] += head.cost
+        spent[tenant_of(head)] += head.cost
         shares = [spent[tenant] / weight for tenant, weight in weights.items()]
         assert max(shares) - min(shares) <= 3 * most + 1
 
@@ -158,13 +159,13 @@ def test_tenants_that_always_wait_get_their_weighted_shares(seed, tenants, most)
 @given(seed=st.integers(0, 10**6))
 def test_any_order_of_joining_leaving_and_serving_loses_nobody(seed):
     chance = random.Random(seed)
-    queue: FairQueue[Named] = FairQueue()
-    inside: set[Named] = set()
+    queue: FairQueue[Waiting] = FairQueue()
+    inside: set[Waiting] = set()
     for _ in range(300):
         act = chance.random()
         if act < 0.5:
-            one = Named(chance.choice("abcdef"), chance.choice([1, 1, 5, 1000]), chance.randint(0, 9))
-            queue.join(one, Standing(one.tenant, chance.randint(1, 3), chance.randint(0, 5), chance.randint(1, 3)))
+            tenant, one = chance.choice("abcdef"), Waiting(chance.choice([1, 1, 5, 1000]), chance.randint(0, 9))
+            queue.join(one, Standing(tenant, chance.randint(1, 3), chance.randint(0, 5), chance.randint(1, 3)))
             inside.add(one)
         elif act < 0.6 and inside:
             one = chance.choice(sorted(inside, key=lambda one: one.place))

@@ -132,6 +132,7 @@ async def _takes_one_after_the_other(way: Way, tokens: int, deadline: float, sta
 _limited = RateLimit.__call__
 
 
+@pytest.mark.plants
 @pytest.mark.parametrize(
     ("world", "owner", "name", "defect"),
     [
@@ -243,6 +244,7 @@ def test_who_needs_two_things_that_are_scarce_gets_both(
     assert min(served["x m:b"], served["y m:a"]) >= 60
 
 
+@pytest.mark.plants
 def test_what_nobody_claims_is_never_there_for_who_needs_two(monkeypatch: Any) -> None:
     monkeypatch.setattr(Gate, "claim", lambda *_: None)
     served = live(Busy(*SHORT[0]).live).served  # type: ignore[arg-type,union-attr]

@@ -7,13 +7,15 @@ Each law is held against the breaker and against one with a planted defect, whic
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from coordinator.domain.calls import ModelCall
 from coordinator.domain.errors import Fault, Reached, Refused
 from coordinator.domain.limits import BreakerLimits
+from coordinator.domain.model import ModelRequest
+from coordinator.domain.scope import RunLimits, RunState, Scope, TenantContext
 from coordinator.policies.breaker import Breaker as Layer
 from coordinator.simulation.clock import VirtualLoop
 from coordinator.stores.memory.breaker import Breaker, Trial
@@ -34,10 +36,9 @@ class World:
         self.layer = Layer(self)
         self.down = True
         self.reached = 0
-        run = SimpleNamespace(emit=lambda *_: None)
-        self.call: Any = SimpleNamespace(
-            dependency="m", step="s", attempt=1, scope=SimpleNamespace(run=run, agent="a")
-        )  # fmt: skip
+        run = RunState("r", TenantContext("t"), RunLimits(1), lambda: 0.0)
+        request = ModelRequest((), model="m", max_output_tokens=1)
+        self.call = ModelCall(Scope(run, "a", "s"), "s", request, dependency="m")
 
     def of(self, _dependency: str) -> Breaker:
         return self.breaker
@@ -218,6 +219,7 @@ def test_the_breaker_keeps_the_law(law: Law, defect: type[Breaker], seed: int) -
     hold(law, Breaker, seed)
 
 
+@pytest.mark.plants
 @every_law
 def test_the_law_finds_its_planted_defect(law: Law, defect: type[Breaker]) -> None:
     with pytest.raises(AssertionError):

@@ -234,6 +234,7 @@ DEFECTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.plants
 @pytest.mark.parametrize(("defect", "found"), DEFECTS, ids=[case[0].__name__ for case in DEFECTS])
 def test_a_planted_leak_is_found(monkeypatch, defect, found):
     defect(monkeypatch)

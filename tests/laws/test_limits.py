@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from coordinator.domain.calls import RunCall, Task
+from coordinator.domain.calls import RunCall, RunReply, Task
 from coordinator.domain.errors import Refused
 from coordinator.domain.fair_queue import FairQueue, Standing
 from coordinator.domain.limits import GateLimits
@@ -153,6 +153,7 @@ def _gives_back_twice(meter: Meter, tokens: int, taken_at: float, quota: object)
             bucket._limiter._level = max(0.0, bucket.level - 2 * amount)
 
 
+@pytest.mark.plants
 @pytest.mark.parametrize(
     ("owner", "name", "defect"),
     [
@@ -237,6 +238,7 @@ def _serve_anyone(queue: FairQueue[Any], waiter: Any) -> None:
     queue.leave(waiter)
 
 
+@pytest.mark.plants
 def test_a_queue_in_which_the_large_starve_is_found(monkeypatch: Any) -> None:
     monkeypatch.setattr(FairQueue, "head", _smallest_first)
     monkeypatch.setattr(FairQueue, "serve", _serve_anyone)
@@ -322,9 +324,10 @@ def no_other_waits_more_than_twice_its_share_for_admission() -> None:
             who = TenantContext(tenant.name, weight=tenant.weight)
             scope = Scope(RunState("r", who, RunLimits(1), lambda: 0.0), "manager", "run")
 
-            async def then(call: RunCall) -> Any:
+            async def then(call: RunCall) -> RunReply:
                 tenant.ratios.append((now() - began) / ideal)
                 await work(call)
+                return RunReply("")
 
             try:
                 await admission(RunCall(scope, Task(text="?")), then)
@@ -349,6 +352,7 @@ def test_with_one_tenant_flooding_among_50_no_other_waits_more_than_twice_its_fa
     law()
 
 
+@pytest.mark.plants
 @pytest.mark.parametrize("law", FAIR)
 def test_a_queue_that_lets_one_tenant_crowd_out_the_others_is_found(monkeypatch: Any, law: Any) -> None:
     join = FairQueue.join
@@ -388,6 +392,7 @@ def test_everybody_who_always_waits_gets_the_share_of_its_weight() -> None:
     everybody_gets_the_share_of_its_weight()
 
 
+@pytest.mark.plants
 def test_a_queue_that_forgets_weights_is_found(monkeypatch: Any) -> None:
     join = FairQueue.join
     monkeypatch.setattr(
@@ -397,6 +402,7 @@ def test_a_queue_that_forgets_weights_is_found(monkeypatch: Any) -> None:
         everybody_gets_the_share_of_its_weight()
 
 
+@pytest.mark.plants
 def test_a_gate_whose_corrections_do_not_return_to_the_deficit_is_found(monkeypatch: Any) -> None:
     correct = Gate.correct
 

@@ -268,6 +268,7 @@ def hold_in_all(seeds: range) -> list[tuple[set[str], int, int]]:
     return lived
 
 
+@pytest.mark.plants
 def test_no_account_is_overspent_and_nobody_waits_for_ever_in_200_worlds() -> None:
     codes, above, granted = zip(*hold_in_all(range(200)), strict=True)
     assert set().union(*codes) == {"budget_exhausted", "budget_held", "deadline_out_of_reach"}
@@ -322,6 +323,7 @@ DEFECTS: dict[str, tuple[Any, str, Any]] = {
 }
 
 
+@pytest.mark.plants
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_the_law_bites(defect: str, monkeypatch: pytest.MonkeyPatch) -> None:
     place, name, planted = DEFECTS[defect]
@@ -379,6 +381,7 @@ async def test_a_hundred_runs_finish_under_a_ceiling_that_is_twice_what_they_nee
     assert 4_800_000 < peak <= 5_000_000
 
 
+@pytest.mark.plants
 async def test_a_third_of_them_would_finish_if_what_is_held_were_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     async def refuse(ledger: Ledger, claim: Claim, deadline: float) -> Reservation:
         return ledger.reserve(claim.accounts, claim.amount, claim.amount)

@@ -132,6 +132,7 @@ def test_the_workshop_meets_with_everything_that_can_be_waited_for_or_held() -> 
     assert {"admission", "gates", "money", "retries"} <= waited
 
 
+@pytest.mark.plants
 def test_every_way_of_stopping_a_run_is_possible_somewhere() -> None:
     for act in (*ACTS, *LEAVING):
         piece = WORKSHOP["delegations" if act is soft_deadline else "tools"]
@@ -234,6 +235,7 @@ DEFECTS: list[tuple[Any, str, Any, str, Act, str]] = [
 ]
 
 
+@pytest.mark.plants
 @pytest.mark.parametrize(("owner", "name", "defect", "where", "act", "what"), DEFECTS)
 def test_the_law_finds_its_planted_defect(
     owner: Any, name: str, defect: Any, where: str, act: Act, what: str, monkeypatch: pytest.MonkeyPatch

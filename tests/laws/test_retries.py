@@ -140,11 +140,13 @@ def test_an_outage_is_not_amplified(outage: Outage, what: str, apart_s: float) -
     assert sent_in(outage, what, apart_s=apart_s).keeps_the_law()
 
 
+@pytest.mark.plants
 @pytest.mark.parametrize("outage", OUTAGES, ids=lambda outage: outage.__name__)
 def test_the_law_finds_a_budget_that_grants_everything(outage: Outage) -> None:
     assert not sent_in(outage, "model", apart_s=0.1, budget=Generous()).keeps_the_law()
 
 
+@pytest.mark.plants
 def test_the_law_finds_a_budget_whose_floor_comes_back_every_minute() -> None:
     class Periodic(RetryBudget):
         def request(self, dependency: str) -> None:

@@ -164,6 +164,7 @@ def test_every_law_holds_where_replies_are_used_again():
     assert sum(result.saved_usd for world in report.worlds for result in world.results) > 0
 
 
+@pytest.mark.plants
 def test_a_planted_call_that_is_sent_long_after_it_was_let_through_is_found(monkeypatch):
     waits = Coalescing.__call__
 
@@ -295,6 +296,7 @@ DEFECTS = [
 ]
 
 
+@pytest.mark.plants
 @pytest.mark.parametrize("kind", ["user", "agent", "tenant", "global"])
 def test_a_planted_gate_of_a_scope_that_lets_everybody_pass_is_found(monkeypatch, kind):
     monkeypatch.setattr(Gate, "fits", lets_a_scope_pass(kind))
@@ -306,6 +308,7 @@ def test_a_planted_gate_of_a_scope_that_lets_everybody_pass_is_found(monkeypatch
     assert f"tokens passed {kind}" in breaches
 
 
+@pytest.mark.plants
 @pytest.mark.parametrize(("owner", "name", "defect", "found"), DEFECTS, ids=[case[2].__name__ for case in DEFECTS])
 def test_a_planted_defect_is_found(monkeypatch, owner, name, defect, found):
     monkeypatch.setattr(owner, name, defect)
@@ -317,6 +320,7 @@ def test_a_planted_defect_is_found(monkeypatch, owner, name, defect, found):
     pytest.fail(f"not found in {FEW - 1} worlds; what was found: {breaches or 'nothing'}")
 
 
+@pytest.mark.plants
 def test_a_planted_lost_place_is_found(monkeypatch):
     monkeypatch.setattr(Slots, "give", lambda self: None)
     report = simulate(stage(tenant_day_usd=100, run_usd=1), seeds=3, runs=5, faults=(), squeeze=False)

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from coordinator.domain.calls import RunReply
 from coordinator.domain.errors import Refused
 from coordinator.policies.admission import Admission
 
@@ -22,7 +23,7 @@ class Door:
             self.inside.append(number)
             self.most = max(self.most, self.admission.snapshot().running)
             await self.go.setdefault(number, asyncio.Event()).wait()
-            return number
+            return RunReply(number)
 
         call = self.calls.of_run(deadline)
         return asyncio.get_running_loop().create_task(self.admission(call, then))
@@ -48,7 +49,7 @@ async def test_so_many_work_the_next_wait_in_order_and_the_rest_are_refused(call
     for number in range(4):
         door.leave(number)
         await settle()
-    assert await asyncio.gather(*tasks[:4]) == [0, 1, 2, 3]
+    assert [reply.output for reply in await asyncio.gather(*tasks[:4])] == [0, 1, 2, 3]
     assert door.inside == [0, 1, 2, 3]
     assert door.most == 2
     assert (door.admission.snapshot().running, door.admission.snapshot().waiting) == (0, 0)
@@ -100,8 +101,8 @@ async def test_who_waits_beyond_the_deadline_is_refused_and_leaves_the_line(call
 async def test_a_run_inside_another_is_refused_rather_than_wait_for_the_place_that_one_holds(calls):
     admission = Admission(2, 5)
 
-    async def leaf(call: Any) -> str:
-        return "leaf"
+    async def leaf(call: Any) -> RunReply:
+        return RunReply("leaf")
 
     async def tool(call: Any) -> Any:
         await asyncio.sleep(0)  # both hold their places
@@ -110,15 +111,16 @@ async def test_a_run_inside_another_is_refused_rather_than_wait_for_the_place_th
     refused = await asyncio.gather(*(admission(calls.of_run(), tool) for _ in range(2)), return_exceptions=True)
     assert [error.code for error in refused] == ["admission_full"] * 2
     assert all(error.retry_after >= 1 for error in refused)
-    assert await admission(calls.of_run(), tool) == "leaf"  # with a place to spare
+    assert (await admission(calls.of_run(), tool)).output == "leaf"  # with a place to spare
     assert (admission.snapshot().running, admission.snapshot().waiting) == (0, 0)
 
 
 async def test_what_a_run_has_left_behind_may_wait_as_everybody_does(calls, make):
     door, past, left = Door(Admission(1, 5), calls), make(), []
 
-    async def manager(call: Any) -> None:
+    async def manager(call: Any) -> RunReply:
         left.append(asyncio.get_running_loop().create_task(later()))
+        return RunReply("")
 
     async def later() -> Any:
         await asyncio.sleep(1)
@@ -129,4 +131,4 @@ async def test_what_a_run_has_left_behind_may_wait_as_everybody_does(calls, make
     first = door.knock(0)
     await asyncio.sleep(2)
     door.leave(0), door.leave(1)
-    assert await asyncio.gather(first, *left) == [0, 1]
+    assert [reply.output for reply in await asyncio.gather(first, *left)] == [0, 1]

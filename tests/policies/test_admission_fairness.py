@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from coordinator.domain.calls import RunCall, Task
+from coordinator.domain.calls import RunCall, RunReply, Task
 from coordinator.domain.errors import Refused
 from coordinator.domain.scope import RunLimits, RunState, Scope, TenantContext
 from coordinator.policies.admission import Admission
@@ -28,6 +28,7 @@ class Door:
             self.inside.append(tenant)
             self.orders.append(call.scope.run.order)
             await asyncio.sleep(1)
+            return RunReply("")
 
         return asyncio.get_running_loop().create_task(self.admission(RunCall(scope, Task(text="?"), deadline), then))
 

@@ -2,16 +2,19 @@ from typing import Any
 
 import pytest
 
+from coordinator.domain.calls import ToolReply
+from coordinator.domain.content import Origin
 from coordinator.domain.errors import Invalid
 from coordinator.policies.contract import Contract
 
 
 async def arguments(call: Any) -> Any:
-    return call.arguments.model_dump()
+    return ToolReply(call.arguments.model_dump(), "", Origin("tool", call.name))
 
 
 async def test_arguments_arrive_typed_and_with_their_defaults(calls):
-    assert await Contract()(calls.of_tool(raw='{"what": "a"}'), arguments) == {"what": "a", "limit": 3}
+    reply = await Contract()(calls.of_tool(raw='{"what": "a"}'), arguments)
+    assert reply.output == {"what": "a", "limit": 3}
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,11 @@ async def test_every_agent_path_and_every_run_counts_for_itself(make):
         assert [await code(guard, calls.of_tool(scope=scope)) for _ in range(2)] == ["ok", "ok"]
 
 
-async def test_arguments_are_compared_as_they_are_understood_not_as_they_are_written(calls):
-    pipeline = onion(answer, Contract(), LoopGuard())
+async def test_arguments_are_compared_as_they_are_understood_not_as_they_are_written(calls, replies):
+    async def core(call: Any) -> Any:
+        return replies["tool"]
+
+    pipeline = onion(core, Contract(), LoopGuard())
     for raw in ('{"what": "a"}', '{ "limit": 3, "what": "a" }'):
         await pipeline(calls.of_tool(raw=raw))
     with pytest.raises(Refused):

@@ -2,19 +2,22 @@ from typing import Any
 
 import pytest
 
+from coordinator.domain.content import StopReason
 from coordinator.domain.errors import Fault, Invalid, Reached, Refused
-from coordinator.domain.model import Target
+from coordinator.domain.model import ModelReply, Target
+from coordinator.domain.money import Usage
 from coordinator.policies.route import Route
 
 ROUTES = {"small": [Target("fake", "m"), Target("other", "n")], "offline": [Target("offline", "text")]}
 
 
-async def whom(call: Any) -> Any:
-    return call.dependency, call.target
+async def whom(call: Any) -> ModelReply:
+    return ModelReply(str(call.target), (), StopReason.END, Usage(1, 1), call.dependency)
 
 
 async def test_a_model_class_is_addressed_to_its_first_target(calls):
-    assert await Route(ROUTES)(calls.of_model("small"), whom) == ("fake:m", Target("fake", "m"))
+    reply = await Route(ROUTES)(calls.of_model("small"), whom)
+    assert (reply.model, reply.text) == ("fake:m", "fake:m")
 
 
 async def test_an_unknown_class_or_model_is_named_with_the_nearest(calls):
@@ -28,9 +31,9 @@ async def test_the_next_model_answers_when_the_first_is_down_and_an_event_says_s
     async def half_down(call: Any) -> Any:
         if call.dependency == "fake:m":
             raise Fault("down", reached=Reached.NO, code="unreached")
-        return call.dependency
+        return await whom(call)
 
-    assert await Route(ROUTES)(calls.of_model("small"), half_down) == "other:n"
+    assert (await Route(ROUTES)(calls.of_model("small"), half_down)).model == "other:n"
     assert [dict(event.data) for event in calls.events] == [{"from": "fake:m", "to": "other:n", "code": "unreached"}]
 
 
