@@ -6,7 +6,7 @@ BIN := .venv/bin
 # What is imported is the compiled build then, wherever Python starts; what is no part of it comes from the checkout.
 COMPILED := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/build/compiled
 # Quick, and about what is compiled.
-ON_COMPILED := $(addprefix tests/,engine policies stores domain laws simulation test_pipelines.py test_compiled.py)
+ON_COMPILED := $(addprefix tests/,engine policies stores domain laws simulation app agents scenario test_pipelines.py)
 
 # What the caller's shell sets for its own Python must not change ours.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONOPTIMIZE VIRTUAL_ENV CONDA_PREFIX

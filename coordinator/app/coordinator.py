@@ -181,9 +181,9 @@ class Coordinator:
 
         def prepared(feed: EventFeed) -> Prepared:
             state = self._state(who, resources, feed)
-            began = state.loop.time()
+            began = state.now()
             work = self._carry_out(asked, state, rights)
-            return Prepared(state.run_id, work, lambda: cancelled(state, state.loop.time() - began))
+            return Prepared(state.run_id, work, lambda: cancelled(state, state.now() - began))
 
         handle = self._started.begin(prepared)
         if key is not None:
@@ -223,7 +223,7 @@ class Coordinator:
         return state
 
     async def _carry_out(self, task: Task, state: RunState, rights: Rights) -> RunResult:
-        began, scope, manager = state.loop.time(), None, self.team.manager
+        began, scope, manager = state.now(), None, self.team.manager
         over = state.loop.create_future()
         self._at_work.add(over)
         try:
@@ -235,14 +235,14 @@ class Coordinator:
         except Exception as error:  # the edge of a run: everything but wrong input comes back as a result
             if scope is None and isinstance(error, Invalid):
                 raise
-            return ended(state, error, state.loop.time() - began)
+            return ended(state, error, state.now() - began)
         finally:
             state.ended = True
             over.set_result(None)
             self._at_work.discard(over)
             for account in self.held.accounts.of_run(state):
                 self.held.ledger.close(account)
-        return completed(state, reply, state.loop.time() - began)
+        return completed(state, reply, state.now() - began)
 
     def _rights(self, task: Task) -> Rights:
         if not task.kind:

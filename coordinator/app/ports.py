@@ -1,8 +1,8 @@
 """What a Coordinator needs from outside itself."""
 
+import os
 import random
 import time
-import uuid
 from collections.abc import Callable
 
 from coordinator.domain.errands import Offload, Stragglers
@@ -13,7 +13,7 @@ from coordinator.pipelines import Holders
 
 
 def _new_id() -> str:
-    return f"r-{uuid.uuid4().hex[:12]}"
+    return f"r-{os.urandom(6).hex()}"
 
 
 def _as_built(held: Holders) -> Holders:

@@ -10,7 +10,7 @@ from coordinator.domain.citing import Passage
 from coordinator.domain.events import Event, Kind, Observer
 from coordinator.domain.ports import Account
 from coordinator.domain.result import Issue
-from coordinator.domain.timer import Timer
+from coordinator.domain.timer import Clock, Timer, clock
 from coordinator.domain.value import value
 
 S = TypeVar("S")
@@ -80,13 +80,15 @@ class RunState:
 
     __slots__ = (
         "_observers", "_own", "_seq", "_stamp", "cost", "deadline", "ended", "issues", "late", "limits", "loop",
-        "model", "order", "passages", "resources", "run_id", "saved", "soft_deadline", "steps", "tenant", "timer",
-        "turns", "waits", "watched", "watches",
+        "model", "now", "order", "passages", "resources", "run_id", "saved", "soft_deadline", "steps", "tenant",
+        "timer", "turns", "waits", "watched", "watches",
     )  # fmt: skip
 
     loop: asyncio.AbstractEventLoop
     """The event loop that the run lives in; its clock measures durations. Kept, because every layer of every call reads
     it, and asking asyncio for it is a system call in Python 3.11. Unset in a state that is made outside of any loop."""
+    now: Clock
+    """The loop's time, in seconds."""
 
     def __init__(
         self,
@@ -138,6 +140,7 @@ class RunState:
         self._own: dict[object, Any] = {}
         with suppress(RuntimeError):
             self.loop = asyncio.get_running_loop()
+            self.now = clock(self.loop)
 
     def own(self, owner: object, factory: Callable[[], S]) -> S:
         """Return the one instance of *owner*'s state in this run, made by *factory* on first use."""

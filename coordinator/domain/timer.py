@@ -2,9 +2,23 @@
 
 import asyncio
 import math
+import time
+from collections.abc import Callable
 from types import TracebackType
 
 from coordinator.domain.errors import caused
+
+Clock = Callable[[], float]
+"""Tells loop time, in seconds."""
+
+
+def clock(loop: asyncio.AbstractEventLoop) -> Clock:
+    """Return what tells the time of *loop*: what asyncio's own method calls, without that method, or the loop's own.
+
+    Every layer of every call asks.
+    """
+    plain = type(loop).time is asyncio.BaseEventLoop.time
+    return time.monotonic if plain else loop.time  # noqa: TID251 - it is loop.time(), said in fewer steps
 
 
 class Timer:

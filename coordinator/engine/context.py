@@ -102,7 +102,7 @@ class Context:
     def remaining(self) -> float:
         """Seconds until the agent must be done; infinite when neither it nor the run has a deadline."""
         deadline = self._deadline
-        return math.inf if deadline == math.inf else max(0.0, deadline - self.scope.run.loop.time())
+        return math.inf if deadline == math.inf else max(0.0, deadline - self.scope.run.now())
 
     def ask(
         self,
@@ -237,7 +237,7 @@ class Context:
         member, run = self.crew.team.agents.get(name), self.scope.run
         deadline = min(self._deadline, run.soft_deadline)
         if member is not None and member.timeout is not None:
-            deadline = min(deadline, run.loop.time() + member.timeout)
+            deadline = min(deadline, run.now() + member.timeout)
         call = DelegationCall(self.scope, step, member, name, brief, deadline, model, judged)
         sent = self.crew.delegation(call)
         report = await (sent if self._place is None else self._place.while_lent(sent))

@@ -143,11 +143,11 @@ def _hurried(ctx: "Context") -> float:
     """Return the loop time from which a member should answer with what it has; never, for the manager."""
     if len(ctx.scope.ancestors) == 1:
         return math.inf
-    return ctx.scope.run.loop.time() + UNHURRIED * ctx.remaining()
+    return ctx.scope.run.now() + UNHURRIED * ctx.remaining()
 
 
 def _last(ctx: "Context", turn: int, hurried: float) -> str:
     """Return the code of what makes *turn* a last one; empty when more may follow."""
     if turn == ctx.member.max_turns:
         return "turn_limit"
-    return "soft_deadline" if ctx.scope.run.loop.time() >= hurried else ""
+    return "soft_deadline" if ctx.scope.run.now() >= hurried else ""

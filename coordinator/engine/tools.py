@@ -51,7 +51,7 @@ class ToolRoom:
     def remaining(self) -> float:
         """Seconds until the call's deadline; infinite when it has none."""
         deadline = self._call.deadline
-        return math.inf if deadline == math.inf else max(0.0, deadline - self._call.scope.run.loop.time())
+        return math.inf if deadline == math.inf else max(0.0, deadline - self._call.scope.run.now())
 
     async def offload(self, work: Callable[..., T], *args: Any) -> T:
         """Run blocking *work* where it cannot stop the others."""
@@ -75,7 +75,7 @@ class ToolErrand:
     def left(self) -> None:
         """Remember that the call ends before its work does."""
         run = self._call.scope.run
-        self._left_at = run.loop.time()
+        self._left_at = run.now()
         run.late.add(self._call.step)
 
     def late(self, error: BaseException | None) -> None:
@@ -83,7 +83,7 @@ class ToolErrand:
         call, run = self._call, self._call.scope.run
         data = {
             "tool": call.name, "dependency": self.name, "attempt": call.attempt, "outcome": _end(error),
-            "code": _code(call, error), "late_s": run.loop.time() - self._left_at,
+            "code": _code(call, error), "late_s": run.now() - self._left_at,
             "cost": call.tool.contract.price if call.tool else 0,
         }  # fmt: skip
         run.emit(Kind.TOOL_LATE, call.scope.agent, call.step, data)

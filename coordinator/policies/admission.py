@@ -8,6 +8,7 @@ from coordinator.domain.calls import RunCall, RunReply
 from coordinator.domain.errors import Refused
 from coordinator.domain.fair_queue import FairQueue, FlowState, Standing, Waiting
 from coordinator.domain.layer import Handler
+from coordinator.domain.result import Issue
 from coordinator.domain.scope import RunState
 from coordinator.domain.timer import Timer
 from coordinator.domain.value import value
@@ -16,6 +17,7 @@ from coordinator.domain.value import value
 WEIGHT = 0.2
 # Another process should answer by then, or this one again.
 DRAIN_RETRY_S = 5.0
+APART = "start it apart, if nobody waits for it inside: contextvars.Context().run(coordinator.start, task)"
 
 _INSIDE: ContextVar[tuple[tuple["Admission", RunState], ...]] = ContextVar("_INSIDE", default=())
 """The runs that the current code is part of, and who admitted them."""
@@ -36,7 +38,9 @@ class Admission:
     """Lets at most *at_once* runs work and *waiting* more wait; tenants take turns, each by its weight.
 
     When the queue is full, the last of the tenant with the most waiting for its weight gives way to a tenant with less.
-    A run that is asked for inside another does not wait: the place that it waits for could be that one's own.
+    A run that is asked for inside another does not wait: the place that it waits for could be that one's own. So it is
+    with one that is only started there, because nobody knows whether it will be awaited; started in a context of its
+    own it waits in line as any other.
 
     Raises:
         Refused: `admission_full`, `deadline_out_of_reach` or `draining`, with `retry_after`; `deadline_exceeded` when
@@ -68,13 +72,13 @@ class Admission:
         self._order += 1
         run = call.scope.run
         run.order = self._order
-        began, around = run.loop.time(), _INSIDE.get()
+        began, around = run.now(), _INSIDE.get()
         _INSIDE.set((*around, (self, run)))
         try:
             return await then(call)
         finally:
             _INSIDE.set(around)
-            took = run.loop.time() - began
+            took = run.now() - began
             self._mean_s += WEIGHT * (took - self._mean_s) if self._mean_s else took
             self._pass_on()
 
@@ -108,11 +112,11 @@ class Admission:
 
     async def _wait(self, call: RunCall) -> None:
         if any(door is self and not run.ended for door, run in _INSIDE.get()):
-            why = f"{self._running} runs are at work, and it was asked for inside one of them, which would wait for it"
-            raise self._refusal("admission_full", why, max(1.0, self._expected_s(self._queue.size)))
+            why = f"{self._running} runs are at work, and it was asked for inside one of them, which may wait for it"
+            raise self._refusal("admission_full", why, max(1.0, self._expected_s(self._queue.size)), APART)
         turn = self._join(call)
         run = call.scope.run
-        began = run.loop.time()
+        began = run.now()
         try:
             with Timer(call.deadline):
                 await turn.granted
@@ -121,9 +125,17 @@ class Admission:
             if isinstance(error, TimeoutError):
                 self._refused += 1
                 raise Refused("the run waited for admission until its deadline", code="deadline_exceeded") from None
+            self._tell_outer(run.now() - began)
             raise
         finally:
-            run.waited("admission", run.loop.time() - began, call.scope.agent, call.step)
+            run.waited("admission", run.now() - began, call.scope.agent, call.step)
+
+    def _tell_outer(self, waited_s: float) -> None:
+        """Let the run inside of which another was asked for, in vain, say so: it may have ended because of that."""
+        for _, run in _INSIDE.get()[-1:]:
+            if not run.ended:
+                why = f"a run that it asked for waited {waited_s:.1f} s in vain to be admitted by another coordinator"
+                run.note(Issue(code="admission_full", message=why))
 
     def _join(self, call: RunCall) -> "_Turn":
         who = call.scope.tenant
@@ -181,11 +193,11 @@ class Admission:
     def _expected_s(self, ahead: float) -> float:
         return self._mean_s * (ahead + 1) / self._at_once
 
-    def _refusal(self, code: str, why: str, retry_after: float) -> Refused:
+    def _refusal(self, code: str, why: str, retry_after: float, hint: str = "ask again later") -> Refused:
         self._refused += 1
         return Refused(
             f"the run was not admitted: {why}", code=code,
-            hint="ask again later, or raise the limits of admission in the settings", retry_after=retry_after,
+            hint=f"{hint}, or raise the limits of admission in the settings", retry_after=retry_after,
         )  # fmt: skip
 
 

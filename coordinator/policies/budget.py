@@ -160,13 +160,13 @@ class _Turn:
         return ports.Claim(self._accounts(self._call.scope), *self._amounts, standing)
 
     async def wait(self) -> ports.Reservation:
-        scope, loop = self._call.scope, self._call.scope.run.loop
+        scope, now = self._call.scope, self._call.scope.run.now
         while True:
-            began = loop.time()
+            began = now()
             try:
                 held = await self._ledger.hold(self._claim(), self._call.deadline)
             finally:
-                scope.run.waited("money", loop.time() - began, scope.agent, self._call.step)
+                scope.run.waited("money", now() - began, scope.agent, self._call.step)
             if held is not None:  # else its day has ended, and that of tomorrow is asked
                 return held
 

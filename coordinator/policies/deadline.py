@@ -62,7 +62,7 @@ class Deadline:
     @staticmethod
     def _start(call: RunCall) -> float:
         run = call.scope.run
-        now = run.loop.time()
+        now = run.now()
         run.deadline = min(run.deadline, call.deadline, now + run.limits.deadline_s)
         run.soft_deadline = min(run.soft_deadline, now + run.limits.soft_deadline_s)
         return run.deadline

@@ -24,7 +24,7 @@ class Depth:
                 f"{call.scope.agent} may not delegate to {call.name}: the run allows a depth of {limits.depth}",
                 code="depth_exceeded", hint="do the work with your own tools",
             )  # fmt: skip
-        if run.loop.time() >= run.soft_deadline:
+        if run.now() >= run.soft_deadline:
             undone = f"no time is left to delegate to {call.name}"
             run.note(Issue(code="soft_deadline", message=undone, part=call.name), call.scope.agent, call.step)
             raise Refused(undone, code="soft_deadline", hint="finish with what is known")

@@ -29,7 +29,7 @@ class Fallback:
                 reply = await then(call.on(tier, f"{call.name}#{tier}"))
                 break
             except CoordinatorError as error:
-                remaining = call.deadline - call.scope.run.loop.time()
+                remaining = call.deadline - call.scope.run.now()
                 if tier + 1 == tiers or not follows(error, call.effect, keyed=call.keyed, remaining=remaining):
                     _note_failure(call, error)
                     raise

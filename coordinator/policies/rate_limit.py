@@ -72,11 +72,11 @@ class RateLimit:
 
 async def _wait(gate: ports.Gate, tokens: int, call: Attempt, along: ports.Along | None = None) -> ports.Permit | None:
     run = call.scope.run
-    began = run.loop.time()
+    began = run.now()
     try:
         return await gate.take(tokens, call.deadline, _standing(call), along)
     finally:
-        run.waited("gates", run.loop.time() - began, call.scope.agent, call.step)
+        run.waited("gates", run.now() - began, call.scope.agent, call.step)
 
 
 async def _both(gate: ports.Gate, tokens: int, call: Attempt, money: Turn) -> tuple[ports.Permit, ports.Reservation]:

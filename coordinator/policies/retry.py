@@ -77,7 +77,7 @@ class Retry:
         wait = self._chance() * min(limits.longest_s, limits.base_s * 2 ** (call.attempt - 1))
         if fault.retry_after is not None:
             wait += fault.retry_after
-        if call.scope.run.loop.time() + wait >= call.deadline:
+        if call.scope.run.now() + wait >= call.deadline:
             return None
         return wait if free or self._budget.retry(call.dependency) else None
 

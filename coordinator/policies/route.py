@@ -43,7 +43,7 @@ class Route:
             try:
                 return await then(call.to(target, dependency))
             except CoordinatorError as error:
-                remaining = call.deadline - call.scope.run.loop.time()
+                remaining = call.deadline - call.scope.run.now()
                 if place == last or not follows(error, call.effect, keyed=call.keyed, remaining=remaining):
                     _note(call, dependency, error)
                     raise

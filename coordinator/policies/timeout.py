@@ -36,8 +36,8 @@ class Timeout:
         self._alarms = alarms
 
     async def __call__(self, call: A, then: Handler[A, R]) -> R:
-        loop = call.scope.run.loop
-        when = loop.time() + call.timeout
+        run = call.scope.run
+        loop, when = run.loop, run.now() + call.timeout
         # Beyond the deadline no timer is needed, and an infinite one sets none.
         timer = Timer(math.inf, loop) if call.deadline <= when else Timer(when, loop, self._alarms)
         try:

@@ -40,21 +40,20 @@ class Trace(Generic[C, R]):
     async def __call__(self, call: C, then: Handler[C, R]) -> R:
         teller, scope, step = self._teller, call.scope, call.step
         run = scope.run
-        loop = run.loop
         teller.count(call)
         if not run.watched:
             return await then(call)
         run.emit(teller.started, scope.agent, step, teller.opening(call))
-        began = loop.time()
+        began = run.now()
         try:
             reply = await then(call)
         except BaseException as error:
             code = error.code if isinstance(error, CoordinatorError) else _foreign(error)
-            facts = {**teller.failing(call, error), "code": code, **_why(error), "duration_s": loop.time() - began}
+            facts = {**teller.failing(call, error), "code": code, **_why(error), "duration_s": run.now() - began}
             run.emit(teller.ended, scope.agent, step, facts)
             raise
         closing = teller.closing(call, reply)
-        closing["duration_s"] = loop.time() - began
+        closing["duration_s"] = run.now() - began
         run.emit(teller.ended, scope.agent, step, closing)
         return reply
 

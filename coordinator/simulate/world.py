@@ -18,6 +18,7 @@ from coordinator.models.scripted import ScriptedModel, ScriptedReply
 from coordinator.models.simulated import SimulatedModel
 from coordinator.pipelines import Holders
 from coordinator.simulate.bounds import bounds_of
+from coordinator.simulate.collecting import collect, collector_at_rest
 from coordinator.simulate.drawing import Plan, Visit
 from coordinator.simulate.stage import Stage
 from coordinator.simulation.arrivals import Arrivals
@@ -79,13 +80,13 @@ class Supplies:
 
 def live(stage: Stage, plan: Plan, supplies: Supplies) -> WorldReport:
     """Let the world of *plan* run until nothing happens in it any more, and report."""
-    with OwnLoop(lambda: VirtualLoop(plan.seed)) as own:
+    with collector_at_rest(), OwnLoop(lambda: VirtualLoop(plan.seed)) as own:
         world = _World(stage, plan, supplies, own.loop)
         try:
             own.run(world.live())
         except Deadlock as deadlock:
             return world.report(f"hung: {deadlock}")
-    return world.report("")
+        return world.report("")  # before the loop ends what is left, in whichever order
 
 
 class _World:
@@ -178,8 +179,9 @@ class _World:
             self._calls[data["code"]] += 1
         elif kind is Kind.MODEL_ENDED:
             self._tokens += data["input_tokens"] + data["output_tokens"]
-        self._fingerprint.add(event)
+        self._fingerprint(event)
         self._invariants(event)
+        collect(self._invariants.events)
 
     async def _visit(self, visit: Visit) -> RunResult:
         self._scripts.begin()

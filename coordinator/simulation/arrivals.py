@@ -48,7 +48,7 @@ class Arrivals:
                 self._told(what)
 
     async def __call__(self, call: A, then: Handler[A, R]) -> R:
-        now = call.scope.run.loop.time()
+        now = call.scope.run.now()
         limited = [(gate, limits) for gate in _gates(call) if (limits := self._limits(gate)) is not None]
         for gate, limits in limited:
             self._count(gate, limits, now)

@@ -9,6 +9,7 @@ import threading  # noqa: TID251 - only to see whether a thread is out, never to
 from collections import deque
 from collections.abc import Callable, Generator
 from contextvars import Context
+from operator import attrgetter
 from selectors import SelectorKey
 from typing import Any
 
@@ -25,6 +26,9 @@ SIMULTANEOUS_S = 1e-6
 MOST_CANCELLED = 500
 
 _UNNAMED = "task"
+
+_BIRTH = attrgetter("_callback.__self__._birth")
+"""Of the task whose step a handle takes."""
 
 _Events = list[tuple[SelectorKey, int]]
 
@@ -45,7 +49,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     With a *seed*, tasks that are ready at the same time run in a random order that the seed decides, and timers within
     a microsecond of one another fire in one: the same seed gives the same run, in any process. What asyncio promises
-    stays in its order: plain callbacks run as they were called, and no timer fires before its time.
+    stays in its order: plain callbacks run as they were called, and no timer fires before its time. The debug mode of
+    asyncio, which reads the clock more often, is not entered because of the environment.
 
     Args:
         seed: of the order; None for asyncio's own.
@@ -59,6 +64,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     _scheduled: list[Any]
     _stopping: bool
     _timer_cancelled_count: int
+    _clock_resolution: float
     _signal_handlers: dict[int, Any]
     _selector: "_Jumping"
 
@@ -69,6 +75,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Taken since time last passed."""
         self._dice = None if seed is None else random.Random(f"order {seed}")  # noqa: S311 - to repeat, not to hide
         super().__init__(_Jumping(self))
+        self._clock_resolution = CREEP_S  # that of the machine's clock would let timers fire early
+        if self._dice is not None:
+            self.set_debug(False)
         self.births = itertools.count()
         """Numbers for tasks, in the order of their making."""
         self.set_task_factory(_bear)  # type: ignore[arg-type]  # the stub's protocol is generic over every coroutine
@@ -168,7 +177,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         where = [index for index, handle in enumerate(ready) if _steps(handle)]
         if len(where) < 2:
             return
-        steps = [ready[index] for index in where]
+        # By birth first: who wakes many may do so in the order of a set, which is that of addresses.
+        steps = sorted((ready[index] for index in where), key=_BIRTH)
         dice.shuffle(steps)
         for index, handle in zip(where, steps, strict=True):
             ready[index] = handle

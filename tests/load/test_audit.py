@@ -71,6 +71,7 @@ def test_limits_of_gates_hold_in_virtual_time(staged):
     assert load_virtual(staged(**NARROW), LoadPlan(40, rate=2, tenants=3)).breaches == []
 
 
+@pytest.mark.plants
 @pytest.mark.real_time
 def test_a_gate_that_lets_too_much_through_is_a_breach_in_virtual_time(staged, monkeypatch):
     monkeypatch.setattr(Bucket, "fits", lambda self, amount: True)
@@ -79,6 +80,7 @@ def test_a_gate_that_lets_too_much_through_is_a_breach_in_virtual_time(staged, m
     assert not found.ok
 
 
+@pytest.mark.plants
 @pytest.mark.real_time
 async def test_a_gate_that_lets_too_much_through_is_a_breach_in_real_time(staged, monkeypatch):
     monkeypatch.setattr(Bucket, "fits", lambda self, amount: True)

@@ -119,6 +119,7 @@ def test_a_ledger_that_loses_count_is_a_breach(staged):
     assert any(breach.startswith("money:") for breach in found.breaches)
 
 
+@pytest.mark.plants
 def test_a_place_in_admission_that_is_not_given_back_is_a_breach(staged, monkeypatch):
     from coordinator.policies.admission import Admission
 

@@ -28,7 +28,7 @@ class OfflineModel:
     """A provider without a model: the same request always gets the same reply, at no cost and without a network.
 
     Args:
-        cache_size: replies kept by the digest of their request, the least recently used dropped first; 0 for none.
+        cache_size: replies kept by the digest and the limit of their request, the least recently used dropped first; 0 for none.
     """
 
     def __init__(self, cache_size: int = 1024) -> None:
@@ -39,7 +39,8 @@ class OfflineModel:
         """Answer *request*; *model* only names the reply."""
         if not self._cache_size:
             return answer(request, model)
-        key = f"{model} {request.digest}"
+        # The digest of a request that was cut down to its money is that of the whole; its reply is a shorter one.
+        key = f"{model} {request.max_output_tokens} {request.digest}"
         reply = self._replies.pop(key, None) or answer(request, model)
         self._replies[key] = reply
         if len(self._replies) > self._cache_size:

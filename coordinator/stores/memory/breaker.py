@@ -14,6 +14,7 @@ import pybreaker
 
 from coordinator.domain.errors import CoordinatorError, Fault, Reached, Refused
 from coordinator.domain.limits import BreakerLimits
+from coordinator.domain.timer import Clock, clock
 from coordinator.domain.value import value
 from coordinator.stores.memory.window import Window
 
@@ -106,7 +107,7 @@ class Breaker(pybreaker.CircuitBreakerListener):
         self._dependency = dependency
         self._limits = limits
         self._on_transition = on_transition
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._clock: Clock | None = None
         self._opened_at = 0.0
         self._reason = ""
         self._last = ("", "")
@@ -169,8 +170,8 @@ class Breaker(pybreaker.CircuitBreakerListener):
 
     def snapshot(self) -> BreakerState:
         """Return the breaker as it stands."""
-        if self._loop is not None:
-            self._window.forget(self._loop.time())
+        if self._clock is not None:
+            self._window.forget(self._clock())
         window = self._window
         opens_at = self._opened_at + self._limits.cooldown_s if self.state == pybreaker.STATE_OPEN else 0.0
         return BreakerState(
@@ -233,9 +234,9 @@ class Breaker(pybreaker.CircuitBreakerListener):
 
     def _now(self) -> float:
         # Kept, because asking for the running loop is a system call in Python 3.11.
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-        return self._loop.time()
+        if self._clock is None:
+            self._clock = clock(asyncio.get_running_loop())
+        return self._clock()
 
     def _refusal(self, retry_after: float) -> Refused:
         # Agents are told message and hint: with the same words every time, a cache can answer what they ask then.

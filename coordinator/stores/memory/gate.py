@@ -47,8 +47,8 @@ class Gate:
     """
 
     __slots__ = (
-        "__weakref__", "_admitted", "_claim", "_ended", "_head", "_meter", "_name", "_queue", "_refunded", "_refused",
-        "_room", "_timer",
+        "_admitted", "_claim", "_ended", "_head", "_meter", "_name", "_queue", "_refunded", "_refused", "_room",
+        "_timer",
     )  # fmt: skip
 
     def __init__(self, name: str, limits: GateLimits) -> None:

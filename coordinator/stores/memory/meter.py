@@ -4,6 +4,7 @@ import asyncio
 import math
 
 from coordinator.domain.limits import GateLimits
+from coordinator.domain.timer import Clock, clock
 from coordinator.stores.memory.bucket import Bucket
 from coordinator.stores.memory.quota import Quota, told
 
@@ -18,7 +19,7 @@ class Meter:
         limits: how much may pass.
     """
 
-    __slots__ = ("_limits", "_loop", "_requests", "_tokens", "passed", "paused_until", "quota")
+    __slots__ = ("_clock", "_limits", "_requests", "_tokens", "passed", "paused_until", "quota")
 
     def __init__(self, limits: GateLimits) -> None:
         self._limits = limits
@@ -26,7 +27,7 @@ class Meter:
         self._tokens = _bucket(limits.tokens, limits, exact=True)
         self.quota: Quota | None = None
         """What the provider said last."""
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._clock: Clock | None = None
         self.paused_until = -math.inf
         """Loop time until which nobody passes."""
         self.passed = 0.0
@@ -50,10 +51,10 @@ class Meter:
         return not held and self.request_level <= 0 and self.token_level <= 0
 
     def now(self) -> float:
-        """Return the loop's time; the loop is kept, because asking for it is a system call in Python 3.11."""
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-        return self._loop.time()
+        """Return the loop's time; its clock is kept, because asking for the loop is a system call in Python 3.11."""
+        if self._clock is None:
+            self._clock = clock(asyncio.get_running_loop())
+        return self._clock()
 
     def cost(self, tokens: int) -> int:
         """Return what a request costs its tenant: the larger of its shares of the window's requests and tokens."""

@@ -9,6 +9,7 @@ from coordinator.domain import ports
 from coordinator.domain.fair_queue import Standing
 from coordinator.domain.limits import EVERYBODY, SCOPES, GateLimits
 from coordinator.domain.scope import Scope
+from coordinator.stores.memory.kept import Kept
 
 # Gates that nobody uses any more are looked for whenever there are twice as many as then, and at least so many.
 SWEEP = 1024
@@ -46,15 +47,15 @@ class Scopes:
     def __init__(self, rates: Mapping[str, GateLimits], opened: Callable[[str, GateLimits], ScopeGate]) -> None:
         self._rates = {name: rate for name, rate in rates.items() if name.partition(":")[0] in SCOPED}
         self._opened = opened
-        self._gates: dict[str, ScopeGate] = {}
-        self._in_use: WeakValueDictionary[str, ScopeGate] = WeakValueDictionary()
+        self._gates: dict[str, Kept[ScopeGate]] = {}
+        self._in_use: WeakValueDictionary[str, Kept[ScopeGate]] = WeakValueDictionary()
         """Also those that were forgotten while somebody on the way to them waited at another."""
         self._sweep_at = SWEEP
         self.any = bool(self._rates)
         """Whether there is any such limit."""
 
     def __iter__(self) -> Iterator[ScopeGate]:
-        return iter(self._gates.values())
+        return iter([kept.held for kept in self._gates.values()])
 
     def around(self, own: ports.Gate, scope: Scope, dependency: str) -> ports.Gate:
         """Return the way through all gates of a call, narrow to wide; *own*, its dependency's, stands among them."""
@@ -64,13 +65,15 @@ class Scopes:
         agent, tenant = self._gate("agent", scope.agent), self._gate("tenant", who.tenant)
         everybody = self._gate(EVERYBODY, "")
         provider, of_model, _ = dependency.partition(":")
-        way: tuple[ports.Gate | None, ...] = (user, agent, own, tenant, everybody)
+        way: tuple[Kept[ScopeGate] | ports.Gate | None, ...] = (user, agent, own, tenant, everybody)
         if of_model:
             way = (user, agent, tenant, own, self._gate("provider", provider), everybody)
-        gates = tuple(gate for gate in way if gate is not None)
-        return own if len(gates) == 1 else Way(gates, own)
+        kept = tuple(one for one in way if isinstance(one, Kept))
+        if not kept:
+            return own
+        return Way(tuple(one.held if isinstance(one, Kept) else one for one in way if one is not None), own, kept)
 
-    def _gate(self, kind: str, name: str, key: str = "") -> ScopeGate | None:
+    def _gate(self, kind: str, name: str, key: str = "") -> Kept[ScopeGate] | None:
         rates = self._rates
         limits = rates.get(f"{kind}:{name}" if name else kind) or rates.get(f"{kind}:*")
         if limits is None:
@@ -80,12 +83,12 @@ class Scopes:
         if gate is None:
             if len(self._gates) >= self._sweep_at:
                 self._sweep()
-            gate = self._in_use.get(key) or self._opened(key, limits)
+            gate = self._in_use.get(key) or Kept(self._opened(key, limits))
             self._gates[key] = self._in_use[key] = gate
         return gate
 
     def _sweep(self) -> None:
-        self._gates = {key: gate for key, gate in self._gates.items() if not gate.idle}
+        self._gates = {key: gate for key, gate in self._gates.items() if not gate.held.idle}
         self._sweep_at = max(SWEEP, 2 * len(self._gates))
 
 
@@ -95,13 +98,15 @@ class Way:
     Args:
         gates: narrow to wide, so that who must wait for its own limit takes nothing of what others share.
         own: the one among them that belongs to the dependency; what its provider says concerns this one alone.
+        kept: keeps the others from being opened anew for somebody else.
     """
 
-    __slots__ = ("_gates", "_own")
+    __slots__ = ("_gates", "_kept", "_own")
 
-    def __init__(self, gates: tuple[ports.Gate, ...], own: ports.Gate) -> None:
+    def __init__(self, gates: tuple[ports.Gate, ...], own: ports.Gate, kept: tuple[object, ...] = ()) -> None:
         self._gates = gates
         self._own = own
+        self._kept = kept
 
     def fits(self, tokens: int, *, ahead: bool = False, claim: object = None) -> bool:
         """Say whether `try_take` would succeed."""
