@@ -55,8 +55,9 @@ class Usage:
     @property
     def plausible(self) -> bool:
         """Whether all of it are whole numbers of at least zero, so that it can be billed."""
-        counts: tuple[Any, ...] = (  # whatever an adapter has put there
-            self.input_tokens, self.output_tokens, self.cached_tokens, self.reasoning_tokens, self.cache_write_tokens
+        used: Any = self  # whatever an adapter has put there
+        counts = (
+            used.input_tokens, used.output_tokens, used.cached_tokens, used.reasoning_tokens, used.cache_write_tokens
         )  # fmt: skip
         return type(sum(counts)) is int and min(counts) >= 0  # one float among them makes the sum one
 

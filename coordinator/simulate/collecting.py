@@ -11,7 +11,7 @@ from contextlib import contextmanager
 YOUNG = 1
 """The oldest generation that is looked at: what came before the world is older, and left alone."""
 EVERY = 50_000
-"""Events between two looks; of so many, what has piled up is some 30 MB."""
+"""Events between two looks; of so many, what has piled up is at most some 60 MB."""
 
 
 @contextmanager

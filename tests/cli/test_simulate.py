@@ -5,11 +5,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from coordinator.domain.scope import RunState
+from coordinator.simulate import world
+from coordinator.simulation.fingerprint import Fingerprint
 
 Command = Callable[..., tuple[int, str, str]]
 SCENARIO = "task: hi\nworld: {shelf: data/shelf}\n"
@@ -42,10 +46,49 @@ def test_the_same_command_says_the_same_in_any_process_and_with_any_workers(comm
         assert done.stdout == said
 
 
-def test_a_seed_is_the_same_alone_and_among_others(command: Command) -> None:
-    _, among, _ = simulated(command, "--seeds", "3")
-    _, alone, _ = simulated(command, "--seeds", "1", "--seed", "3")
-    assert alone.splitlines()[0] == among.splitlines()[2]
+Traces = list[list[str]]
+
+
+@pytest.fixture
+def traces(monkeypatch: pytest.MonkeyPatch) -> Traces:
+    """What the fingerprint of each world was taken of, so that a test can tell where two worlds part."""
+    kept: Traces = []
+
+    class Keeping(Fingerprint):
+        def __init__(self) -> None:
+            super().__init__()
+            self._kept: list[str] = []
+            kept.append(self._kept)
+
+        def add(self, fact: Any) -> None:
+            self._kept.append(repr(fact))
+            super().add(fact)
+
+    monkeypatch.setattr(world, "Fingerprint", Keeping)
+    return kept
+
+
+def parting(one: list[str], other: list[str]) -> str:
+    """Return the first facts at which two traces part, after the last three that they share; empty when none do."""
+    for place, (mine, theirs) in enumerate(zip_longest(one, other)):
+        if mine != theirs:
+            shared = one[max(0, place - 3) : place]
+            return "\n".join([f"fact {place} of {len(one)} and {len(other)}:", *shared, f"- {mine}", f"+ {theirs}"])
+    return ""
+
+
+def test_a_seed_is_the_same_alone_and_among_others(command: Command, traces: Traces) -> None:
+    _, among, told = simulated(command, "--seeds", "3")
+    _, alone, told_alone = simulated(command, "--seeds", "1", "--seed", "3")
+    assert not parting(traces[3], traces[-1]), parting(traces[3], traces[-1])  # the first of each measures one run
+    assert alone.splitlines()[0] == among.splitlines()[2], f"{among}{told}\n{alone}{told_alone}"
+
+
+def test_where_two_worlds_part_is_told(command: Command, traces: Traces) -> None:
+    simulated(command, "--seeds", "2")
+    told = parting(traces[1], traces[2])
+    assert re.match(r"fact \d+ of \d+ and \d+:\n", told)
+    assert re.search(r"\n- .*\n\+ ", told)
 
 
 def test_seeds_differ(command: Command) -> None:

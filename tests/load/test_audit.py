@@ -117,7 +117,7 @@ async def arrived(moments, late_s):
     """Return what is told of calls at *moments*, where two may in any ten seconds, *late_s* at most too late."""
     told = []
     clock = SimpleNamespace(now=0.0)
-    run = SimpleNamespace(loop=SimpleNamespace(time=lambda: clock.now))
+    run = SimpleNamespace(now=lambda: clock.now)
     scope = SimpleNamespace(run=run, agent="desk", tenant=SimpleNamespace(tenant="acme", user=None))
     call = SimpleNamespace(scope=scope, dependency="m:m")
     limits = {"m:m": GateLimits(requests=2, window_s=10)}

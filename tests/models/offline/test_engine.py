@@ -56,8 +56,18 @@ async def test_the_cache_drops_the_least_recently_used_reply(world):
     for index in (0, 1, 0, 2):
         await model("small", requests[index])
     assert model.snapshot() == {"cached": 2, "cache_size": 2}
-    kept = set(model._replies)
-    assert kept == {f"small {requests[0].digest}", f"small {requests[2].digest}"}
+    kept = {key.split()[-1] for key in model._replies}
+    assert kept == {requests[0].digest, requests[2].digest}
+
+
+async def test_a_request_that_was_cut_down_gets_its_own_reply_whichever_was_asked_first(world, handbook):
+    whole = world.read("May dogs come to the office? How long is the notice period?", handbook).request
+    short = whole.clamped(10)
+    assert short.digest == whole.digest
+    for first, second in ((whole, short), (short, whole)):
+        model = OfflineModel()
+        assert [await model("small", first), await model("small", second)] == [answer(first, "small"), answer(second, "small")]
+    assert answer(short, "small") != answer(whole, "small")
 
 
 def test_usage_is_bytes_over_four_rounded_up(world):
