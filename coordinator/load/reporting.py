@@ -78,7 +78,8 @@ def report_of(drive: Drive) -> LoadReport:
 
 def _waiting(measured: Measured) -> list[Waiting]:
     longest = sorted(measured.waited.items(), key=lambda pair: -pair[1].total)
-    whole = measured.run_seconds or 1.0
+    # Where no run has ended, nothing is known but waits.
+    whole = measured.run_seconds or sum(found.total for found in measured.waited.values()) or 1.0
     return [
         Waiting(cause=cause, seconds=found.total, share=found.total / whole, runs=found.summary())
         for cause, found in longest

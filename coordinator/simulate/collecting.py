@@ -1,4 +1,4 @@
-"""The garbage collector beside a world: it looks when the world says so, not when the process happens to have made much.
+"""The garbage collector beside a world: it looks when the world says so, not when the process has made much.
 
 What it finds is closed there and then: `finally` blocks run, and read the clock of whichever world is running. When it
 looks depends on all that the process has made before; so a seed would be another world among others than alone.

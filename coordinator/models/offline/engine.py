@@ -28,7 +28,8 @@ class OfflineModel:
     """A provider without a model: the same request always gets the same reply, at no cost and without a network.
 
     Args:
-        cache_size: replies kept by the digest and the limit of their request, the least recently used dropped first; 0 for none.
+        cache_size: replies kept by the digest and the limit of their request, the least recently used dropped
+            first; 0 for none.
     """
 
     def __init__(self, cache_size: int = 1024) -> None:

@@ -66,7 +66,8 @@ async def test_a_request_that_was_cut_down_gets_its_own_reply_whichever_was_aske
     assert short.digest == whole.digest
     for first, second in ((whole, short), (short, whole)):
         model = OfflineModel()
-        assert [await model("small", first), await model("small", second)] == [answer(first, "small"), answer(second, "small")]
+        replies = [await model("small", first), await model("small", second)]
+        assert replies == [answer(first, "small"), answer(second, "small")]
     assert answer(short, "small") != answer(whole, "small")
 
 
