@@ -21,6 +21,7 @@ from coordinator.engine.slots import Place, Slots
 
 INBOX_SIZE = 16
 
+Stream = tuple[MemoryObjectSendStream["Envelope"], MemoryObjectReceiveStream["Envelope"]]
 Perform = Callable[[DelegationCall, Place], Coroutine[Any, Any, Report[Any]]]
 
 
@@ -44,30 +45,49 @@ class Envelope:
 
 
 class Inbox:
-    """One member's bounded inbox in one run; an idle member owns no task."""
+    """One member's bounded inbox in one run; an idle member owns no task.
 
-    __slots__ = ("incoming", "known", "outgoing", "receiver", "receiving", "slots")
+    The stream is opened for the first envelope that must wait for a place: who finds one free need not lie in it.
+    """
 
-    outgoing: MemoryObjectSendStream[Envelope]
-    incoming: MemoryObjectReceiveStream[Envelope]
+    __slots__ = ("receiver", "receiving", "slots", "stream")
 
     def __init__(self, member: Agent[Any]) -> None:
-        # Without [Envelope], which builds a generic alias each time and costs as much as the stream.
-        self.outgoing, self.incoming = anyio.create_memory_object_stream(INBOX_SIZE)
         self.slots = Slots(member.parallel)
+        self.stream: Stream | None = None
         self.receiving = False
         self.receiver: asyncio.Task[None] | None = None
-        self.known = 0
-        """How many envelopes are in it for certain; the stream would say it by raising, at ten times the cost."""
 
-    def has_taken(self, envelope: Envelope) -> bool:
-        """Put *envelope* into the inbox if there is room now."""
+    async def put(self, envelope: Envelope) -> None:
+        """Put *envelope* into the inbox, when it has room."""
+        if self.stream is None:
+            self.stream = anyio.create_memory_object_stream[Envelope](INBOX_SIZE)
+        outgoing, _ = self.stream
+        full = False
         try:
-            self.outgoing.send_nowait(envelope)
+            outgoing.send_nowait(envelope)
         except anyio.WouldBlock:
-            return False
-        self.known += 1
-        return True
+            full = True
+        if full:
+            await outgoing.send(envelope)
+
+    def next(self) -> Envelope | None:
+        """Take the next envelope whose sender still waits; None when there is none."""
+        if self.stream is None:
+            return None
+        _, incoming = self.stream
+        with suppress(anyio.WouldBlock, anyio.EndOfStream, anyio.ClosedResourceError):
+            while True:
+                envelope = incoming.receive_nowait()
+                if not envelope.reply.done():
+                    return envelope
+        return None
+
+    def close(self) -> None:
+        """Let nothing more in or out."""
+        if self.stream is not None:
+            for end in self.stream:
+                end.close()
 
 
 class Channels:
@@ -98,16 +118,13 @@ class Channels:
         """Put the brief into the member's inbox and await the report; a cancelled sender cancels the work."""
         inbox = self._inbox(call)
         envelope = Envelope(call, call.scope.run.loop.create_future())
-        if inbox.receiving:
-            envelope.context = copy_context()
         try:
-            if not inbox.has_taken(envelope):
-                await inbox.outgoing.send(envelope)
-                inbox.known += 1
-            if not inbox.receiving and not self._receive_now(inbox):
-                inbox.receiving = True
-                inbox.receiver = self._loop.create_task(self._receive(inbox))
-                inbox.receiver.add_done_callback(self._received)
+            if self._closed:  # the run is being torn down
+                self._end(envelope, None)
+            elif not inbox.receiving and inbox.slots.try_take():
+                self._start(envelope, Place(inbox.slots))
+            else:
+                await self._queue(envelope, inbox)
             return await envelope.reply
         except BaseException:
             envelope.reply.cancel()  # one that was cancelled while it waited for room may be in the inbox by now
@@ -124,10 +141,8 @@ class Channels:
         """Close every inbox and cancel what still works; say whether somebody does, and `ended` is to be awaited."""
         self._closed = True
         for inbox in self._inboxes.values():
-            inbox.outgoing.close()
-            if inbox.known or inbox.receiving:
-                self._turn_away(inbox, asyncio.CancelledError())
-            inbox.incoming.close()
+            self._turn_away(inbox, asyncio.CancelledError())
+            inbox.close()
             if inbox.receiver is not None:
                 inbox.receiver.cancel()
         self.call_off()
@@ -157,38 +172,30 @@ class Channels:
             inbox = self._inboxes[call.name] = Inbox(call.member)
         return inbox
 
+    async def _queue(self, envelope: Envelope, inbox: Inbox) -> None:
+        """Let *envelope* wait for a place, and see to it that somebody receives it then."""
+        envelope.context = copy_context()
+        await inbox.put(envelope)
+        if not inbox.receiving:
+            inbox.receiving = True
+            inbox.receiver = self._loop.create_task(self._receive(inbox))
+            inbox.receiver.add_done_callback(self._received)
+
     async def _receive(self, inbox: Inbox) -> None:
         """Wait for places and start a child task for each envelope; end when the inbox is empty."""
         try:
             while True:
                 await inbox.slots.take()
-                if not self._admit(inbox):
+                envelope = inbox.next()
+                if envelope is None:
+                    inbox.slots.give()
                     return
+                self._start(envelope, Place(inbox.slots))
         except BaseException as error:
             self._turn_away(inbox, error)
             raise
         finally:
             inbox.receiving = False
-
-    def _receive_now(self, inbox: Inbox) -> bool:
-        """Start all envelopes for which a place is free; False when some must wait for one, and so for a receiver."""
-        while inbox.slots.try_take():
-            if not self._admit(inbox) or not inbox.known:
-                return True
-        return not inbox.incoming.statistics().current_buffer_used
-
-    def _admit(self, inbox: Inbox) -> bool:
-        """Start the next envelope in a place that was taken for it; False when there is none."""
-        while True:
-            try:
-                envelope = inbox.incoming.receive_nowait()
-                inbox.known -= 1
-            except (anyio.WouldBlock, anyio.EndOfStream, anyio.ClosedResourceError):
-                inbox.slots.give()
-                return False
-            if not envelope.reply.done():  # else its sender was cancelled while it waited
-                self._start(envelope, Place(inbox.slots))
-                return True
 
     def _received(self, receiver: asyncio.Task[None]) -> None:
         if not receiver.cancelled() and receiver.exception() is not None:
@@ -196,9 +203,8 @@ class Channels:
 
     def _turn_away(self, inbox: Inbox, error: BaseException) -> None:
         """Let all who wait for a place know why they get none."""
-        with suppress(anyio.WouldBlock, anyio.EndOfStream, anyio.ClosedResourceError):
-            while True:
-                self._end(inbox.incoming.receive_nowait(), None, error)
+        while (envelope := inbox.next()) is not None:
+            self._end(envelope, None, error)
 
     def _start(self, envelope: Envelope, place: Place) -> None:
         envelope.place = place

@@ -181,8 +181,8 @@ def _open(loop: Stepping) -> Iterator[str]:
         if slots._free != most or slots._waiting:
             yield f"slots: {slots._free} of {most} are free, {len(slots._waiting)} wait"
     for inbox in loop.inboxes:
-        seen = inbox.incoming.statistics()
-        if seen.open_send_streams or seen.open_receive_streams:
+        seen = inbox.stream[0].statistics() if inbox.stream else None
+        if seen and (seen.open_send_streams or seen.open_receive_streams):
             yield "inbox: open"
     loop.inboxes.clear()
 
