@@ -23,27 +23,31 @@ BYTES_PER_TOKEN = 4
 # Answers of fewer and fewer quotes, tried until one fits into the output tokens.
 _LENGTHS = (14, 8, 5, 3, 2, 1, 0)
 
+NOTHING: tuple[int, None] = (0, None)
+
 
 class OfflineModel:
     """A provider without a model: the same request always gets the same reply, at no cost and without a network.
 
     Args:
-        cache_size: replies kept by the digest and the limit of their request, the least recently used dropped
-            first; 0 for none.
+        cache_size: replies kept by the digest of their request, the least recently used dropped first; 0 for none.
     """
 
     def __init__(self, cache_size: int = 1024) -> None:
         self._cache_size = cache_size
-        self._replies: OrderedDict[str, ModelReply] = OrderedDict()
+        self._replies: OrderedDict[str, tuple[int, ModelReply]] = OrderedDict()
+        """With the limit of the request: one that was cut down to its money has the digest of the whole."""
 
     async def __call__(self, model: str, request: ModelRequest) -> ModelReply:
         """Answer *request*; *model* only names the reply."""
         if not self._cache_size:
             return answer(request, model)
-        # The digest of a request that was cut down to its money is that of the whole; its reply is a shorter one.
-        key = f"{model} {request.max_output_tokens} {request.digest}"
-        reply = self._replies.pop(key, None) or answer(request, model)
-        self._replies[key] = reply
+        key, limit = f"{model} {request.digest}", request.max_output_tokens
+        most, reply = self._replies.pop(key, NOTHING)
+        # What fits into a smaller limit, too, is what would be said there.
+        if reply is None or not reply.usage.output_tokens <= limit <= most:
+            most, reply = limit, answer(request, model)
+        self._replies[key] = most, reply
         if len(self._replies) > self._cache_size:
             self._replies.popitem(last=False)
         return reply
