@@ -73,15 +73,15 @@ class Adapters:
         target = call.target
         if target is None:
             raise Invalid(f"no route was chosen for {call.step}", code="unknown_model")
-        reply = await self._adapters[target.provider](target.model, call.request)
         # An adapter may come from outside: what it answers is checked here, where the money is still held.
-        if not isinstance(reply, ModelReply) or not reply.usage.plausible:
+        answered: object = await self._adapters[target.provider](target.model, call.request)
+        if not isinstance(answered, ModelReply) or not answered.usage.plausible:
             raise Fault(
-                f"the adapter of {target} answered {type(reply).__name__} without a usable reply or usage",
+                f"the adapter of {target} answered {type(answered).__name__} without a usable reply or usage",
                 reached=Reached.YES, transient=False, code="bad_reply", hint="correct the adapter",
             )  # fmt: skip
-        if reply.cost:  # what a call costs is the Budget's to say, also of a model without a price
-            reply = changed(reply, cost=0)
+        # What a call costs is the Budget's to say, also of a model without a price.
+        reply = changed(answered, cost=0) if answered.cost else answered
         call.scope.run.model = reply.model
         return reply
 

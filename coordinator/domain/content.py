@@ -73,14 +73,16 @@ class Message:
 
     def __post_init__(self) -> None:
         size = 0
-        for part in self.parts:
+        parts: tuple[object, ...] = self.parts  # one from outside may be of a type of its own
+        for part in parts:
             size += json_bytes(part.text) if type(part) is Text else _part_size(part)
         assign(self, "size", size)
 
     @property
     def text(self) -> str:
         """All plain text of the message, joined by newlines."""
-        return "\n".join(part.text for part in self.parts if isinstance(part, Text))
+        parts: tuple[object, ...] = self.parts
+        return "\n".join([part.text for part in parts if isinstance(part, Text)])
 
 
 class StopReason(StrEnum):
@@ -96,7 +98,7 @@ ANSWERED = frozenset({StopReason.END, StopReason.TOOL_USE})
 """A reply that was cut off may have been cut by its run's ceiling, and a refusal is no answer."""
 
 
-def _part_size(part: Part) -> int:
+def _part_size(part: object) -> int:
     if isinstance(part, Text):
         return json_bytes(part.text)
     if isinstance(part, ToolUse):

@@ -85,7 +85,7 @@ class ModelRequest:
     def digest(self) -> str:
         """Name of the request by content; equal requests have equal digests, whatever the order of keys."""
         if not self._digest:
-            whole: list[Any] = [self.model, [[m.role, [_plain(p) for p in m.parts]] for m in self.messages]]
+            whole: list[Any] = [self.model, [[m.role, list(map(_plain, m.parts))] for m in self.messages]]
             whole.append([orjson.Fragment(tool.text) for tool in self.tools])
             whole.append(orjson.Fragment(self.output.text) if self.output else None)
             whole.append(self.max_output_tokens)
@@ -175,7 +175,7 @@ class Model(Protocol):
     async def __call__(self, model: str, request: ModelRequest, /) -> ModelReply: ...
 
 
-def _plain(part: Text | ToolUse | ToolResult) -> list[str]:
+def _plain(part: object) -> list[str]:
     if isinstance(part, Text):
         return ["text", part.text if part.text.isascii() else part.text.encode("utf-8", "replace").decode()]
     if isinstance(part, ToolUse):

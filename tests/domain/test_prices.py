@@ -81,6 +81,7 @@ class Image:
 def test_a_part_that_bytes_do_not_bound_says_how_many_tokens_it_may_be():
     message = Message("user", (Text("look"), Image(1500)))
     assert ModelRequest((message,)).size == 6 + 1500 + 16
+    assert (message.text, len(ModelRequest((message,)).digest)) == ("look", 32)
 
 
 @pytest.mark.parametrize("part", [Image(None), Image(-1), Image("many"), object()])
