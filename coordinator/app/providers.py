@@ -74,7 +74,8 @@ class Adapters:
         if target is None:
             raise Invalid(f"no route was chosen for {call.step}", code="unknown_model")
         # An adapter may come from outside: what it answers is checked here, where the money is still held.
-        answered: object = await self._adapters[target.provider](target.model, call.request)
+        adapter: Any = self._adapters[target.provider]
+        answered = await adapter(target.model, call.request)
         if not isinstance(answered, ModelReply) or not answered.usage.plausible:
             raise Fault(
                 f"the adapter of {target} answered {type(answered).__name__} without a usable reply or usage",
