@@ -33,7 +33,7 @@ compiled: venv ## compile the hot path into build/compiled (needs a C compiler)
 	@.ci/compiled
 
 test-compiled: compiled ## run the tests of the hot path on the compiled build
-	@$(COMPILED) $(BIN)/python -m pytest $(ON_COMPILED)
+	@$(COMPILED) $(BIN)/python -m pytest --compiled $(ON_COMPILED)
 
 lint: venv ## ruff: rules and format
 	@$(BIN)/ruff check

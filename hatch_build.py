@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -32,10 +33,11 @@ class Compiled(BuildHookInterface[Any]):
         (top / "setup.py").write_text(SETUP.format([*FOR_MYPY, *self.config["modules"]]))
         command = [sys.executable, "setup.py", "build_ext", "--inplace"]
         done = subprocess.run(command, cwd=top, capture_output=True, text=True, check=False)  # noqa: S603 - our own
-        if done.returncode:
+        extensions = list(package.rglob(f"*{sysconfig.get_config_var('EXT_SUFFIX')}"))
+        if done.returncode or len(extensions) <= len(self.config["modules"]):  # one each, and what they share
             self.app.abort(f"{done.stdout}{done.stderr}\nerror: mypyc could not compile the list of pyproject.toml")
         build_data |= {"pure_python": False, "infer_tag": True}
-        build_data["force_include"] |= {str(path): str(path.relative_to(top)) for path in package.rglob("*.so")}
+        build_data["force_include"] |= {str(path): str(path.relative_to(top)) for path in extensions}
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Throw the copy away."""

@@ -19,6 +19,15 @@ def pytest_asyncio_loop_factories(
     return {"virtual": VirtualLoop}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--compiled", action="store_true", help="fail unless it is the compiled build that is tested")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--compiled") and not COMPILED:
+        raise pytest.UsageError(f"{loop.__file__} is pure Python: run `make test-compiled`")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if COMPILED and item.get_closest_marker("plants"):
         pytest.skip("plants a defect, or a witness, by patching or subclassing what is compiled here")

@@ -15,8 +15,8 @@ LEAVE_S = 1.0
 """Seconds that what is left has to end when it is cancelled, before it is left."""
 
 LEFT: ContextVar[list[asyncio.Task[Any]]] = ContextVar("LEFT")
-"""Where tasks are kept that were left, for who ends the process without them. What is dropped instead is closed, and
-its `finally` blocks run in the middle of something else."""
+"""Where tasks are kept that were left, for who ends the process without them. What is dropped instead is closed by
+Python, and its `finally` blocks run in the middle of something else; those of compiled code never run."""
 
 
 class OwnLoop:

@@ -90,6 +90,7 @@ def _leave(code: int, left: Sequence[asyncio.Task[Any]]) -> NoReturn:
     for thread in others:
         thread.join(max(0.0, until - time.monotonic()))
     if left or any(thread.is_alive() for thread in others):
+        atexit._run_exitfuncs()  # noqa: SLF001 - all that an orderly end does before it waits for threads
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError):
                 stream.flush()

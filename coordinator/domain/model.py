@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import field
 from enum import StrEnum
 from hashlib import blake2b
-from operator import attrgetter
 from typing import Any, Protocol
 
 import orjson
@@ -15,7 +14,6 @@ from coordinator.domain.money import TOKENS_PER_MESSAGE, Usage
 from coordinator.domain.value import assign, value
 
 Schema = Mapping[str, Any]
-_SIZE = attrgetter("size")
 
 
 @value
@@ -72,8 +70,13 @@ class ModelRequest:
     _digest: str = field(default="", init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        size = TOKENS_PER_MESSAGE * len(self.messages) + (self.output.size if self.output else 0)
-        assign(self, "size", size + sum(map(_SIZE, self.messages)) + sum(map(_SIZE, self.tools)))
+        messages, output = self.messages, self.output
+        size = TOKENS_PER_MESSAGE * len(messages)
+        for message in messages:
+            size += message.size
+        for tool in self.tools:
+            size += tool.size
+        assign(self, "size", size if output is None else size + output.size)
 
     def clamped(self, max_output_tokens: int) -> "ModelRequest":
         """Return the same logical request, and so the same digest, with another limit on the reply."""

@@ -17,7 +17,7 @@ def clock(loop: asyncio.AbstractEventLoop) -> Clock:
 
     Every layer of every call asks.
     """
-    plain = type(loop).time is asyncio.BaseEventLoop.time
+    plain = getattr(loop.time, "__func__", None) is asyncio.BaseEventLoop.time
     return time.monotonic if plain else loop.time  # noqa: TID251 - it is loop.time(), said in fewer steps
 
 

@@ -115,7 +115,7 @@ class Channels:
         """What has ended the receiver of an inbox before its time."""
 
     async def deliver(self, call: DelegationCall) -> Report[Any]:
-        """Put the brief into the member's inbox and await the report; a cancelled sender cancels the work."""
+        """Hand the brief to the member, by way of its inbox if need be, and await the report; called off with us."""
         inbox = self._inbox(call)
         envelope = Envelope(call, call.scope.run.loop.create_future())
         try:
@@ -176,7 +176,7 @@ class Channels:
         """Let *envelope* wait for a place, and see to it that somebody receives it then."""
         envelope.context = copy_context()
         await inbox.put(envelope)
-        if not inbox.receiving:
+        if not inbox.receiving and not self._closed:
             inbox.receiving = True
             inbox.receiver = self._loop.create_task(self._receive(inbox))
             inbox.receiver.add_done_callback(self._received)

@@ -1,7 +1,6 @@
 """How many briefs a member works on at once."""
 
 import asyncio
-import sys
 from collections import deque
 from collections.abc import Awaitable
 from typing import TypeVar
@@ -76,12 +75,15 @@ class Place:
         """Await *work* with the place given to others; several delegations at once lend it once."""
         self._lent += 1
         self.leave()
+        leaving = False
         try:
             return await work
+        except asyncio.CancelledError:
+            leaving = True  # on its way out, it must not queue for a place again
+            raise
         finally:
             self._lent -= 1
-            # A cancelled holder is on its way out and must not queue for a place again.
-            if not isinstance(sys.exception(), asyncio.CancelledError):
+            if not leaving:
                 await self._retake()
 
     async def _retake(self) -> None:

@@ -27,7 +27,7 @@ class Fingerprint:
         self._waiting: list[Any] = []
         self._hash = blake2b(digest_size=16)
         # The order of a set of texts is another in every process; this one sorts them.
-        self._encode = msgspec.msgpack.Encoder(order="deterministic", enc_hook=_plain).encode
+        self._encode = msgspec.json.Encoder(order="deterministic", enc_hook=_plain).encode
 
     def __call__(self, event: Event) -> None:
         """Take *event* in."""

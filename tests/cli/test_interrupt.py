@@ -85,6 +85,17 @@ def test_a_simulated_world_ends_although_an_agent_does_not(home: Path) -> None:
     assert "deadline_exceeded" in out
 
 
+def test_what_is_registered_for_the_end_is_done_although_threads_wait_for_work(home: Path) -> None:
+    script = (
+        "import atexit, sys; from concurrent.futures import ThreadPoolExecutor; from coordinator import cli\n"
+        "pool = ThreadPoolExecutor(); atexit.register(print, 'done at the end')\n"
+        "cli.COMMANDS['wait'] = pool.submit(int).result; sys.argv = ['coordinator', 'wait']\n"
+        "cli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done at the end\n", "")
+
+
 @pytest.mark.parametrize(("heard", "code"), [(signal.SIG_IGN, 0), (signal.SIG_DFL, 130)], ids=["ignored", "heard"])
 def test_ctrl_c_is_left_ignored_where_whoever_started_it_ignores_it(heard: signal.Handlers, code: int) -> None:
     script = (

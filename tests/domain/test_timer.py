@@ -1,9 +1,10 @@
 import asyncio
 import math
+import time
 
 import pytest
 
-from coordinator.domain.timer import Alarms, Timer
+from coordinator.domain.timer import Alarms, Timer, clock
 
 
 def now() -> float:
@@ -121,3 +122,14 @@ async def test_a_timer_that_never_rings_and_one_in_the_past_are_fine() -> None:
     loop, alarms = asyncio.get_running_loop(), Alarms()
     with Timer(math.inf, loop, alarms), pytest.raises(TimeoutError), Timer(loop.time() - 1, loop, alarms):
         await asyncio.sleep(10)
+
+
+async def test_the_clock_is_that_of_the_loop_also_where_somebody_has_set_another():
+    loop, plain = asyncio.get_running_loop(), asyncio.new_event_loop()
+    try:
+        assert clock(loop)() == pytest.approx(loop.time(), abs=1e-3)
+        assert clock(plain) is time.monotonic
+        plain.time = lambda: 42.0
+        assert clock(plain)() == 42
+    finally:
+        plain.close()

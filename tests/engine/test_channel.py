@@ -103,6 +103,37 @@ async def test_delegating_to_a_role_that_waits_for_it_is_refused(desk: Desk) -> 
     assert [refusal.code for refusal in caught] == ["delegation_cycle"]
 
 
+async def test_who_delegates_while_it_handles_a_cancellation_takes_its_place_again(desk: Desk) -> None:
+    working, most = 0, 0
+
+    @agent()
+    async def helper(brief: Brief, ctx: AgentContext) -> str:
+        await asyncio.sleep(1)
+        return "done"
+
+    @agent(parallel=1, delegates=[helper])
+    async def lone(brief: Brief, ctx: AgentContext) -> str:
+        nonlocal working, most
+        try:
+            raise asyncio.CancelledError  # as from a task of its own that it has cancelled
+        except asyncio.CancelledError:
+            await ctx.delegate(helper, Brief(request="r", goal="help"))
+        working += 1
+        most = max(most, working)
+        await asyncio.sleep(5)
+        working -= 1
+        return "done"
+
+    @agent(delegates=[lone])
+    async def manager(brief: Brief, ctx: AgentContext) -> str:
+        goals = [Brief(request="r", goal=f"part {number}") for number in range(4)]
+        return str(len(await ctx.gather(*(ctx.delegate(lone, goal) for goal in goals))))
+
+    async with desk(Team(manager)) as coordinator:
+        assert (await coordinator.run("hi")).text == "4"
+    assert most == 1
+
+
 async def test_a_brief_whose_sender_gave_up_is_cancelled(desk: Desk) -> None:
     ended: list[str] = []
 

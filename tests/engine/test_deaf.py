@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ Desk = Callable[..., Coordinator]
 
 SECOND = 1.0
 FREE: asyncio.Event
+LOGGED: ContextVar[str] = ContextVar("LOGGED")
 
 
 @pytest.fixture(autouse=True)
@@ -123,11 +125,13 @@ async def test_leaving_a_coordinator_ends_by_force_what_was_left() -> None:
 
     @tool()
     async def stubborn() -> str:
-        """Hear nothing."""
+        """Hear nothing, and fail at the end: a token belongs to the context that took it."""
+        token = LOGGED.set("tool")
         try:
             await unheard()
         finally:
             ended.append("tool")
+            LOGGED.reset(token)
         return "late"
 
     @agent(tools=[stubborn])
@@ -148,6 +152,7 @@ async def test_leaving_a_coordinator_ends_by_force_what_was_left() -> None:
     assert sorted(ended) == ["agent", "tool"]
     assert asyncio.all_tasks() == {asyncio.current_task()}
     assert [event.data["outcome"] for event in events if event.kind is Kind.TOOL_LATE] == ["cancelled"]
+    assert [event for event in events if event.kind is Kind.CRASH] == []
     state = coordinator.held.stragglers.snapshot()
     assert (state.working, state.ended) == ((), 2)
 

@@ -89,7 +89,7 @@ class Stragglers:
         The coroutine of each is closed where it stands, which who swallows a cancellation does not hear. Its `finally`
         blocks run, as far as they do not wait.
         """
-        ending = [task for straggler in self._working if (task := straggler.end()) is not None]
+        ending = [task for straggler in list(self._working) if (task := straggler.end()) is not None]
         if ending:
             await asyncio.wait(ending, timeout=END_S)
 
@@ -148,7 +148,7 @@ class Straggler:
             return None
         self._by_force = True
         coroutine: Any = task.get_coro()
-        with suppress(RuntimeError):  # it does not hear this either
+        with suppress(Exception):  # it does not hear this either, or its `finally` blocks fail, which nobody awaits
             coroutine.close()
         task.cancel()  # wakes it, so that it finds out
         return task
