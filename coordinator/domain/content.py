@@ -99,13 +99,12 @@ ANSWERED = frozenset({StopReason.END, StopReason.TOOL_USE})
 
 
 def _part_size(part: object) -> int:
-    if isinstance(part, Text):
-        return json_bytes(part.text)
-    if isinstance(part, ToolUse):
+    # By the very type: to learn that something is not an instance of a struct costs ten times as much.
+    if type(part) is ToolUse:
         return len(part.id) + len(part.name) + len(part.signature.encode()) + json_bytes(part.arguments)
-    if isinstance(part, ToolResult):
+    if type(part) is ToolResult:
         return len(part.id) + len(part.name) + json_bytes(part.text)
-    return _declared(part)
+    return json_bytes(part.text) if isinstance(part, Text) else _declared(part)
 
 
 def _declared(part: object) -> int:

@@ -79,9 +79,9 @@ class RunState:
     """
 
     __slots__ = (
-        "_observers", "_own", "_seq", "_stamp", "cost", "deadline", "ended", "issues", "late", "limits", "loop",
-        "model", "now", "order", "passages", "resources", "run_id", "saved", "soft_deadline", "steps", "tenant",
-        "timer", "turns", "waits", "watched", "watches",
+        "_name", "_observers", "_own", "_seq", "_stamp", "cost", "deadline", "ended", "issues", "late", "limits",
+        "loop", "model", "now", "order", "passages", "resources", "run_id", "saved", "soft_deadline", "steps",
+        "tenant", "timer", "turns", "waits", "watched", "watches",
     )  # fmt: skip
 
     loop: asyncio.AbstractEventLoop
@@ -130,6 +130,7 @@ class RunState:
         """Steps of tool calls whose work goes on although the calls have ended."""
         self.waits: dict[str, float] = {}
         """Seconds that its calls have waited so far, by what for; parallel ones add up."""
+        self._name = tenant.tenant
         self._stamp = stamp
         self._observers = observers
         self.watched = bool(observers)
@@ -161,7 +162,7 @@ class RunState:
         """Tell every observer what happened."""
         self._seq += 1
         if self._observers:
-            event = Event(self.run_id, self._seq, self._stamp(), kind, self.tenant.tenant, agent, step, data)
+            event = Event(self.run_id, self._seq, self._stamp(), kind, self._name, agent, step, data)
             for observer in self._observers:
                 observer(event)
             watch = self.watches.get(kind)

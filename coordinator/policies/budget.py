@@ -95,7 +95,7 @@ class Budget:
         if held.amount < bound:
             call = self._pricing.within(call, held.amount)
         try:
-            reply = await (self._inside(call, then) if isinstance(call, ToolCall) else then(call))
+            reply = await (self._inside(call, then) if type(call) is ToolCall else then(call))
             cost, reply = self._pricing.paid(call, reply, held.amount)
         except BaseException as error:
             self._charge(call, held, error)

@@ -39,7 +39,7 @@ class LoopGuard:
 
     def _judge(self, call: DelegationCall | ToolCall) -> None:
         scope = call.scope
-        if isinstance(call, DelegationCall) and call.name in scope.ancestors:
+        if type(call) is DelegationCall and call.name in scope.ancestors:
             raise Refused(
                 f"{scope.agent} may not delegate to {call.name}, who waits for it",
                 code="delegation_cycle", hint="do the work yourself or ask another member",

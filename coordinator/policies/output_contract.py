@@ -69,14 +69,14 @@ def _collect(value: Any, into: list[Passage]) -> None:
     if isinstance(value, _LEAVES):
         return
     inside: Iterable[Any] = ()
-    if isinstance(value, BaseModel):
-        if isinstance(value, Passage):
-            into.append(value)
-        inside = value.__dict__.values()
-    elif isinstance(value, dict):
+    if isinstance(value, dict):
         inside = value.values()
     elif isinstance(value, _ROWS):
         inside = value
+    elif isinstance(value, BaseModel):
+        if isinstance(value, Passage):
+            into.append(value)
+        inside = value.__dict__.values()
     for inner in inside:
         if not isinstance(inner, _LEAVES):
             _collect(inner, into)
