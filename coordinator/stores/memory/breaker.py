@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pybreaker
+from pybreaker import STATE_CLOSED, STATE_OPEN
 
 from coordinator.domain.errors import CoordinatorError, Fault, Reached, Refused
 from coordinator.domain.limits import BreakerLimits
@@ -48,7 +49,7 @@ class BreakerState:
     @property
     def health(self) -> float:
         """Return the share of the window's calls that went well; 0 unless the breaker is closed."""
-        if self.state != pybreaker.STATE_CLOSED:
+        if self.state != STATE_CLOSED:
             return 0.0
         return 1 - self.failed / self.calls if self.calls else 1.0
 
@@ -118,7 +119,7 @@ class Breaker(pybreaker.CircuitBreakerListener):
         """The shared trials since the last change of state, in their order, whose calls are under way."""
         self._calm = self._next()
         self._probe: Trial | None = None
-        self.state: str = pybreaker.STATE_CLOSED
+        self.state: str = STATE_CLOSED
         self.spotless = True
         """Whether it is closed and remembers no failure, so that a success says nothing new."""
         self._machine = pybreaker.CircuitBreaker(
@@ -131,15 +132,15 @@ class Breaker(pybreaker.CircuitBreakerListener):
         Raises:
             Refused: `breaker_open`, in passing, with `retry_after`.
         """
-        if self.state == pybreaker.STATE_CLOSED:
+        if self.state == STATE_CLOSED:
             calm = self._calm if self._calm.room else self._next()
             calm.room -= 1
             calm.under_way += 1
             return calm
         left = self._opened_at + self._limits.cooldown_s - self._now()
-        if self.state == pybreaker.STATE_OPEN and left <= 0:
+        if self.state == STATE_OPEN and left <= 0:
             self._machine.half_open()
-        if self.state == pybreaker.STATE_OPEN or self._probe is not None:
+        if self.state == STATE_OPEN or self._probe is not None:
             self._refused += 1
             raise self._refusal(left if left > 0 else self._limits.cooldown_s)
         self._probe = Trial(self, [])
@@ -161,7 +162,7 @@ class Breaker(pybreaker.CircuitBreakerListener):
         self._failures = 0
         if trial.period is not self._period:
             self._record(_pass)
-        self.spotless = self.state == pybreaker.STATE_CLOSED and not self._window.calls
+        self.spotless = self.state == STATE_CLOSED and not self._window.calls
 
     def blame(self, error: Exception) -> None:
         """Keep what can be told to everybody of *error*, by which a call failed."""
@@ -173,7 +174,7 @@ class Breaker(pybreaker.CircuitBreakerListener):
         if self._clock is not None:
             self._window.forget(self._clock())
         window = self._window
-        opens_at = self._opened_at + self._limits.cooldown_s if self.state == pybreaker.STATE_OPEN else 0.0
+        opens_at = self._opened_at + self._limits.cooldown_s if self.state == STATE_OPEN else 0.0
         return BreakerState(
             self._dependency, self.state, self._failures, self._trips, self._probe is not None,
             window.calls, window.failed, self._refused, opens_at, sum(trial.under_way for trial in self._period),
@@ -189,13 +190,13 @@ class Breaker(pybreaker.CircuitBreakerListener):
         old, self.state = self.state, new_state.name
         self._period, self._probe = [], None
         self._calm = self._next()
-        if self.state == pybreaker.STATE_OPEN:
+        if self.state == STATE_OPEN:
             self._opened_at = self._now()
             self._trips += 1
-        elif self.state == pybreaker.STATE_CLOSED:
+        elif self.state == STATE_CLOSED:
             self._failures = 0
         self._window.clear()
-        self.spotless = self.state == pybreaker.STATE_CLOSED
+        self.spotless = self.state == STATE_CLOSED
         if self._on_transition is not None:
             self._on_transition(self._dependency, old, self.state)
 
@@ -218,7 +219,7 @@ class Breaker(pybreaker.CircuitBreakerListener):
         window.count(self._now(), failed=True)
         more = "more than " if self._failures > limits.failures else ""
         self._reason = f"it failed {more}{min(self._failures, limits.failures)} times in a row"
-        if self.state != pybreaker.STATE_CLOSED:
+        if self.state != STATE_CLOSED:
             self._record(_fail)
             return
         overtaken = self._overtaken(trial)
